@@ -1,0 +1,3 @@
+module rancheros
+
+go 1.26.0
