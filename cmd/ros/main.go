@@ -1,0 +1,34 @@
+// Ros is the one binary of the machine. What it does depends on the name it is
+// called by; any name that is not in the table is the `ros` command line.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"rancheros/cmd/ros/cli"
+)
+
+// An applet is a program inside this one. It returns the exit code.
+type applet func(ctx context.Context, args []string) int
+
+// applets by the name in argv[0]; `ros NAME ARGS` works as well.
+var applets = map[string]applet{}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	name, args := filepath.Base(os.Args[0]), os.Args[1:]
+	if _, ok := applets[name]; !ok && len(args) > 0 {
+		if _, ok := applets[args[0]]; ok {
+			name, args = args[0], args[1:]
+		}
+	}
+	if run, ok := applets[name]; ok {
+		os.Exit(run(ctx, args))
+	}
+	os.Exit(cli.Main(ctx, args, os.Stdin, os.Stdout, os.Stderr))
+}
