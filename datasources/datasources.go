@@ -75,13 +75,15 @@ type Env struct {
 	Host *Host
 	// Arg is what the user wrote after the colon: url:http://…
 	Arg string
-	// HTTP is used for every request. Tests and recordings replace its
-	// transport.
+	// HTTP is used for every request, if it is set. Tests and recordings
+	// replace its transport.
 	HTTP *http.Client
 	// Endpoint replaces the scheme and host of the cloud's own service.
 	// Empty: the documented one.
 	Endpoint string
-	Log      *slog.Logger
+	// Version is what requests call themselves: ros/VERSION.
+	Version string
+	Log     *slog.Logger
 }
 
 // An Identity tells machines apart.
