@@ -1,0 +1,56 @@
+package respawn
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReadJoinsDropInsAndSkipsComments(t *testing.T) {
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "respawn.conf")
+	if err := os.MkdirAll(conf+".d", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{conf: "# a\n\n/bin/a -x\n", conf + ".d/b": "/bin/b\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := Read(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"/bin/a -x", "/bin/b"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestALineThatEndsAgainAndAgainIsGivenUp(t *testing.T) {
+	var log bytes.Buffer
+	count := filepath.Join(t.TempDir(), "n")
+	script := filepath.Join(t.TempDir(), "s")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho x >>"+count+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	Run(ctx, slog.New(slog.NewTextHandler(&log, nil)), []string{script})
+	b, err := os.ReadFile(count)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), "x"); n != limit+1 {
+		t.Errorf("ran %d times, want %d", n, limit+1)
+	}
+	if !strings.Contains(log.String(), "given up") {
+		t.Errorf("log = %q", log.String())
+	}
+}
