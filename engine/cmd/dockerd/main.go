@@ -1,0 +1,81 @@
+// Dockerd is the Docker engine and its command line in one binary, told apart
+// by the name it is called by:
+//
+//	dockerd        the engine, with containerd in the same process
+//	docker         the command line
+//	system-docker  the command line, on System Docker's socket
+//
+// They share nine tenths of their code, so one binary is 30 MB smaller than
+// two. The names must be hard links: the engine starts itself again by the path
+// of its executable, and a symbolic link would lose the name.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/moby/moby/v2/daemon/command"
+	"github.com/moby/sys/reexec"
+	"github.com/moby/term"
+
+	"rancheros/engine/internal/orphans"
+)
+
+func main() {
+	// Docker starts itself again under names like docker-untar.
+	if reexec.Init() {
+		return
+	}
+	ctx := context.Background()
+	switch filepath.Base(os.Args[0]) {
+	case "docker":
+		os.Exit(cliMain(ctx))
+	case "system-docker":
+		useSystemDocker()
+		os.Exit(cliMain(ctx))
+	}
+	if os.Getpid() == 1 {
+		go orphans.Collect(ctx)
+	}
+	err := engine(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	if os.Getpid() == 1 {
+		lastWords(err)
+	}
+	if err != nil {
+		os.Exit(1)
+	}
+}
+
+func engine(ctx context.Context) error {
+	signal.Ignore(syscall.SIGPIPE) // a log reader that went away must not end us
+	_, stdout, stderr := term.StdStreams()
+	r, err := command.NewDaemonRunner(stdout, stderr)
+	if err != nil {
+		return err
+	}
+	return r.Run(ctx)
+}
+
+// recovery is the program that takes over process 1 when System Docker has
+// ended: it shows why and gives a console.
+const recovery = "/usr/bin/ros"
+
+// lastWords is called when the engine has ended and is process 1. The kernel
+// panics when process 1 ends, so somebody else becomes it.
+func lastWords(cause error) {
+	why := "System Docker has ended"
+	if cause != nil {
+		why += ": " + cause.Error()
+	}
+	err := syscall.Exec(recovery, []string{"recovery", why}, os.Environ())
+	fmt.Fprintf(os.Stderr, "exec %s: %v; nothing is left to run, switch the machine off\n", recovery, err)
+	syscall.Sync()
+	select {}
+}

@@ -1,0 +1,26 @@
+# The engine's binaries, for the Makefile to include: `make engine`.
+# What go builds it also caches; these rules only save its looking.
+
+ENGINE_OUT  := out/engine
+ENGINE_SRC  := $(shell find engine -name '*.go' -o -name 'go.*' -o -name engine.mk)
+# Left out: what needs other kernels, daemons or libraries than ours.
+ENGINE_TAGS := netgo osusergo static_build no_btrfs no_zfs no_devmapper no_cri no_tracing nri_no_wasm exclude_graphdriver_btrfs exclude_graphdriver_zfs exclude_graphdriver_fuseoverlayfs exclude_disk_quota seccomp runc_nocriu urfave_cli_no_docs
+ENGINE_MOD   = $(shell cd engine && go list -m -f '{{.Version}}' $(1))
+# moby/v2 is tagged as a library; the engine's own number is the command line's, they are released together.
+ENGINE_X     = -X github.com/moby/moby/v2/dockerversion.Version=$(1) -X github.com/moby/moby/v2/dockerversion.PlatformName=ros -X github.com/docker/cli/cli/version.Version=$(1)
+
+.PHONY: engine
+engine: $(ENGINE_OUT)/runc $(ENGINE_OUT)/containerd-shim-runc-v2 $(ENGINE_OUT)/dockerd
+
+$(ENGINE_OUT)/dockerd: $(ENGINE_SRC)
+	@mkdir -p $(@D); echo "engine: dockerd and docker (the first time takes minutes)"
+	@cd engine && CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(ENGINE_TAGS)' -ldflags '-s -w $(call ENGINE_X,$(patsubst v%,%,$(patsubst %+incompatible,%,$(call ENGINE_MOD,github.com/docker/cli))))' -o ../$@ ./cmd/dockerd
+
+$(ENGINE_OUT)/containerd-shim-runc-v2: $(ENGINE_SRC)
+	@mkdir -p $(@D); echo "engine: containerd-shim-runc-v2"
+	@cd engine && CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(ENGINE_TAGS)' -ldflags '-s -w' -o ../$@ github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
+
+# cgo: runc enters namespaces in C, before Go has threads. It needs libseccomp-dev.
+$(ENGINE_OUT)/runc: $(ENGINE_SRC)
+	@mkdir -p $(@D); echo "engine: runc"
+	@cd engine && CGO_ENABLED=1 go build -trimpath -buildvcs=false -tags '$(ENGINE_TAGS)' -ldflags '-s -w -linkmode external -extldflags -static -X main.version=$(patsubst v%,%,$(call ENGINE_MOD,github.com/opencontainers/runc))' -o ../$@ github.com/opencontainers/runc
