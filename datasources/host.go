@@ -13,6 +13,10 @@ type Host struct {
 	// Dir is the same as a path for those who must open devices; empty when
 	// Root is not a folder.
 	Dir string
+	// Drives is a folder with one folder for each drive of a recording, named
+	// as the drive's label or device, that has the drive's files. Empty: the
+	// drives are devices below Dir.
+	Drives string
 	Facts
 }
 
@@ -37,6 +41,11 @@ type Block struct {
 	FSType   string `json:"fstype,omitempty"`
 	UUID     string `json:"uuid,omitempty"`
 	PartUUID string `json:"partuuid,omitempty"`
+	// LabelFATBoot is the label in a FAT's boot sector, where it differs from
+	// the one in its root folder.
+	LabelFATBoot string `json:"label_fatboot,omitempty"`
+	// Size is the device's size in bytes.
+	Size int64 `json:"size,omitempty"`
 }
 
 // A HostLink is a physical network device.
