@@ -1,0 +1,203 @@
+// Package kernel takes a kernel with its modules into an image: which modules,
+// unpacked (the image compresses better than each of them), and the indexes
+// that sys/module and modprobe read. It needs no depmod.
+package kernel
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+
+	"rancheros/image/tree"
+)
+
+// A Kernel is what can be booted.
+type Kernel struct {
+	// Release is what uname -r will say.
+	Release string
+	// Image is the bzImage.
+	Image *tree.Content
+	// Origin is the package it came from.
+	Origin string
+
+	files   map[string]*tree.Entry // module name -> file below kernel/
+	builtin *tree.Content
+	order   *tree.Content
+	modules map[string]*module
+}
+
+// module is one unpacked module.
+type module struct {
+	name, path string
+	content    *tree.Content
+	depends    []string
+	aliases    []string
+	softdeps   []string
+}
+
+// FromPackage finds the kernel in the files of a Debian kernel package, or in
+// any tree with boot/vmlinuz-* and usr/lib/modules/*.
+func FromPackage(t *tree.Tree) (*Kernel, error) {
+	k := &Kernel{files: map[string]*tree.Entry{}, modules: map[string]*module{}}
+	for _, e := range t.Sorted() {
+		switch {
+		case e.Type != tree.File:
+		case strings.HasPrefix(e.Path, "boot/vmlinuz-"):
+			k.Image, k.Origin = e.Content, e.Origin
+			k.Release = strings.TrimPrefix(e.Path, "boot/vmlinuz-")
+		case isModule(e.Path):
+			k.files[Name(e.Path)] = e
+		}
+	}
+	if k.Image == nil {
+		return nil, fmt.Errorf("there is no boot/vmlinuz-* in the kernel's package")
+	}
+	dir := "usr/lib/modules/" + k.Release
+	if e := t.Get(dir + "/modules.builtin"); e != nil {
+		k.builtin = e.Content
+	}
+	if e := t.Get(dir + "/modules.order"); e != nil {
+		k.order = e.Content
+	}
+	if len(k.files) == 0 {
+		return nil, fmt.Errorf("there are no modules below %s: MODULES= must name the folder that holds %s", dir, k.Release)
+	}
+	return k, nil
+}
+
+func isModule(p string) bool {
+	return strings.Contains(p, "/kernel/") && strings.Contains(path.Base(p), ".ko")
+}
+
+// Name is the name of the module in a file: "a/xt-nat.ko.xz" is xt_nat.
+func Name(file string) string {
+	n, _, _ := strings.Cut(path.Base(file), ".ko")
+	return strings.ReplaceAll(n, "-", "_")
+}
+
+// Has reports whether there is such a module, as a file.
+func (k *Kernel) Has(name string) bool { return k.files[Name(name)] != nil }
+
+// A Selection says which modules are wanted: the named ones and those that
+// match patterns, without the excluded ones, and all that these need. Patterns
+// are as tree.Match takes them, relative to the kernel/ folder. Named modules
+// that the kernel does not have are left out: it may have them built in.
+type Selection struct {
+	Names    []string `yaml:"names"`
+	Patterns []string `yaml:"patterns"`
+	Exclude  []string `yaml:"exclude"`
+}
+
+// Tree returns the selected modules with their indexes, below
+// lib/modules/RELEASE.
+func (k *Kernel) Tree(ctx context.Context, s Selection) (*tree.Tree, error) {
+	names, err := k.closure(ctx, k.choose(s))
+	if err != nil {
+		return nil, err
+	}
+	t := tree.New()
+	dir := "lib/modules/" + k.Release
+	var chosen []*module
+	for _, n := range names {
+		m := k.modules[n]
+		chosen = append(chosen, m)
+		t.AddFile(dir+"/"+m.path, 0o644, m.content, k.Origin)
+	}
+	for name, text := range indexes(chosen) {
+		t.AddFile(dir+"/"+name, 0o644, tree.Bytes([]byte(text)), "made by ros-image")
+	}
+	if k.builtin != nil {
+		t.AddFile(dir+"/modules.builtin", 0o644, k.builtin, k.Origin)
+	}
+	return t, nil
+}
+
+func (k *Kernel) choose(s Selection) []string {
+	var names []string
+	for n, e := range k.files {
+		_, p, _ := strings.Cut(e.Path, "/kernel/")
+		if tree.Match(s.Patterns, p) && !tree.Match(s.Exclude, p) || slices.ContainsFunc(s.Names, func(want string) bool { return Name(want) == n }) {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// closure unpacks modules and what they need, and returns all by name.
+func (k *Kernel) closure(ctx context.Context, names []string) ([]string, error) {
+	seen := map[string]bool{}
+	for len(names) > 0 {
+		n := names[0]
+		names = names[1:]
+		if seen[n] || k.files[n] == nil {
+			continue
+		}
+		seen[n] = true
+		m, err := k.load(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, m.depends...)
+	}
+	var out []string
+	for n := range seen {
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func (k *Kernel) load(ctx context.Context, name string) (*module, error) {
+	if m := k.modules[name]; m != nil {
+		return m, nil
+	}
+	e := k.files[name]
+	data, err := unpack(ctx, e)
+	if err != nil {
+		return nil, fmt.Errorf("unpack module %s: %w", e.Path, err)
+	}
+	_, rel, _ := strings.Cut(e.Path, "/kernel/")
+	rel, _, _ = strings.Cut(rel, ".ko")
+	m := &module{name: name, path: "kernel/" + rel + ".ko", content: tree.Bytes(data)}
+	if err := m.readInfo(data); err != nil {
+		return nil, fmt.Errorf("module %s: %w", e.Path, err)
+	}
+	k.modules[name] = m
+	return m, nil
+}
+
+// unpack undoes what the file's name says was done.
+func unpack(ctx context.Context, e *tree.Entry) ([]byte, error) {
+	data, err := e.Content.All()
+	if err != nil {
+		return nil, err
+	}
+	switch path.Ext(e.Path) {
+	case ".xz":
+		cmd := exec.CommandContext(ctx, "xz", "-dc")
+		cmd.Stdin = bytes.NewReader(data)
+		return cmd.Output()
+	case ".gz":
+		r, err := gzip.NewReader(bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(r)
+	case ".zst":
+		d, err := zstd.NewReader(nil)
+		if err != nil {
+			return nil, err
+		}
+		defer d.Close()
+		return d.DecodeAll(data, nil)
+	}
+	return data, nil
+}
