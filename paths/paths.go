@@ -44,6 +44,8 @@ const (
 	// Preload holds image archives that are loaded at boot:
 	// system-docker/ and docker/.
 	Preload = RancherDir + "/preload"
+	// SSHKeys keeps the ssh host keys over reboots.
+	SSHKeys = RancherDir + "/ssh"
 	// Done holds one stamp per instance and applier that runs once.
 	Done = RancherDir + "/state/done"
 	// BootScript is run at each console start, if it is there.
