@@ -30,7 +30,7 @@ type bounded struct {
 
 func transport(s Service, env datasources.Env) http.RoundTripper {
 	b := &bounded{timeout: s.Timeout, limit: s.Limit, agent: "ros/" + cmpOr(env.Version, "dev")}
-	if env.HTTP != nil && env.HTTP.Transport != nil && s.Dial == nil {
+	if env.HTTP != nil && env.HTTP.Transport != nil {
 		b.next = env.HTTP.Transport
 		return b
 	}

@@ -1,0 +1,196 @@
+// Package azure reads what Microsoft Azure says of a machine: a small drive
+// with ovf-env.xml, the instance metadata service, and the wire server that
+// wants to hear that provisioning is done.
+//
+// https://learn.microsoft.com/azure/virtual-machines/linux/provisioning
+package azure
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rancheros/datasources"
+	"rancheros/datasources/internal/wire"
+	"rancheros/paths"
+)
+
+// Kind is the Azure datasource.
+var Kind = datasources.Kind{
+	Name:     "azure",
+	Upstream: "Azure",
+	Needs:    datasources.Network,
+	Detect:   detect,
+	Fetch:    fetch,
+	Report:   report,
+	Same:     same,
+}
+
+// chassisTag is the asset tag of every chassis in Azure.
+const chassisTag = "7783-7084-3265-9085-8269-3286-77"
+
+// seedDir may hold an ovf-env.xml that an image builder put there.
+const seedDir = paths.CloudInitLib + "/seed/azure"
+
+func detect(h *datasources.Host) datasources.Finding {
+	if h.DMI("chassis_asset_tag") == chassisTag {
+		return datasources.Finding{Match: datasources.Yes, Evidence: "DMI chassis_asset_tag is Azure's"}
+	}
+	if h.Exists(seedDir + "/ovf-env.xml") {
+		return datasources.Finding{Match: datasources.Yes, Evidence: seedDir + "/ovf-env.xml is there"}
+	}
+	return datasources.Finding{}
+}
+
+func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, error) {
+	ovf, where, ovfErr := findOVF(env)
+	// IMDS is asked in any case: names, keys and network are fresher there.
+	doc, imdsErr := askIMDS(ctx, env)
+	if ovf == nil && doc == nil {
+		return nil, errors.Join(ovfErr, imdsErr)
+	}
+	if ovf == nil && !errors.Is(ovfErr, errNoOVF) {
+		return nil, ovfErr // a broken document must not be taken for none
+	}
+	if imdsErr != nil && env.Log != nil {
+		env.Log.Warn("no answer from IMDS", "err", imdsErr)
+	}
+	in, err := instance(env.Host, ovf, doc)
+	if err != nil {
+		return nil, err
+	}
+	in.Subplatform = where
+	return in, nil
+}
+
+// instance puts together what the two sources say; either may be nil.
+func instance(h *datasources.Host, ovf *environment, doc *document) (*datasources.Instance, error) {
+	if ovf == nil {
+		ovf = &environment{}
+	}
+	in := &datasources.Instance{
+		Hostname: wire.Hostname(ovf.hostname),
+		User:     ovf.username,
+		Password: ovf.password,
+		UserData: ovf.customData,
+		Metadata: map[string]any{},
+	}
+	for _, k := range ovf.keys {
+		in.PublicKeys = append(in.PublicKeys, wire.KeyLines(k.value)...)
+	}
+	// What an agent leaves behind in a captured image.
+	if strings.EqualFold(in.Password, "REDACTED") {
+		in.Password = ""
+	}
+	if doc != nil {
+		if err := merge(h, in, doc); err != nil {
+			return nil, err
+		}
+	}
+	in.ID = instanceID(h, doc)
+	if len(in.UserData) == 0 {
+		in.UserData = nil
+	}
+	in.Metadata["instance-id"] = in.ID
+	in.Metadata["local-hostname"] = in.Hostname
+	return in, nil
+}
+
+// merge lets IMDS speak: it beats the drive, which a captured or swapped OS
+// disk may have kept from an older machine, but for custom data, which IMDS
+// does not have.
+func merge(h *datasources.Host, in *datasources.Instance, doc *document) error {
+	c := doc.Compute
+	if name := wire.Hostname(c.OSProfile.ComputerName); name != "" {
+		in.Hostname = name
+	}
+	if c.OSProfile.AdminUsername != "" {
+		in.User = c.OSProfile.AdminUsername
+	}
+	var keys []string
+	for _, k := range c.PublicKeys {
+		keys = append(keys, wire.KeyLines(k.KeyData)...)
+	}
+	if len(keys) > 0 {
+		in.PublicKeys = keys
+	}
+	if len(in.UserData) == 0 {
+		b, err := wire.Base64([]byte(c.UserData))
+		if err != nil {
+			return fmt.Errorf("IMDS compute.userData: %w", err)
+		}
+		in.UserData = b
+	}
+	if len(in.UserData) == 0 && c.CustomData != "" {
+		if b, err := base64.StdEncoding.DecodeString(c.CustomData); err == nil {
+			in.UserData = b
+		}
+	}
+	in.Region, in.Zone, in.InstanceType = c.Location, c.PlatformFaultDomain, c.VMSize
+	for _, n := range doc.Network.Interface {
+		for _, a := range slices.Concat(n.IPv4.IPAddress, n.IPv6.IPAddress) {
+			wire.SortIPs(in, a.Private, a.Public)
+		}
+	}
+	var err error
+	if in.Network, err = networkOf(h, doc.Network.Interface); err != nil {
+		return err
+	}
+	in.Metadata["imds"] = doc.raw
+	return nil
+}
+
+// instanceID is the DMI UUID in lower case. Some hosts of the first generation
+// swap the bytes of its first half; if the identity that was saved is ours in
+// any such spelling, it stays.
+func instanceID(h *datasources.Host, doc *document) string {
+	id := strings.ToLower(h.DMI("product_uuid"))
+	if id == "" && doc != nil {
+		id = strings.ToLower(doc.Compute.VMID)
+	}
+	saved := h.Read(paths.CloudInitLib + "/data/instance-id")
+	if saved != "" && sameUUID(saved, id) {
+		return saved
+	}
+	return id
+}
+
+func same(h *datasources.Host, saved datasources.Identity) bool {
+	id := h.DMI("product_uuid")
+	return id != "" && (sameUUID(saved.InstanceID, id) || sameUUID(saved.SystemUUID, id))
+}
+
+// sameUUID compares without case and in either byte order.
+func sameUUID(a, b string) bool {
+	return a != "" && (strings.EqualFold(a, b) || strings.EqualFold(a, swapUUID(b)))
+}
+
+// swapUUID turns around the bytes of the first three groups.
+func swapUUID(s string) string {
+	groups := strings.Split(s, "-")
+	if len(groups) != 5 {
+		return s
+	}
+	for i, g := range groups[:3] {
+		b, err := hex.DecodeString(g)
+		if err != nil {
+			return s
+		}
+		slices.Reverse(b)
+		groups[i] = hex.EncodeToString(b)
+	}
+	return strings.ToLower(strings.Join(groups, "-"))
+}
+
+// requestID is a random UUID: Azure's support can find a request by it.
+func requestID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,58 @@
+package azure
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"rancheros/datasources"
+	"rancheros/datasources/internal/drive"
+)
+
+// errNoOVF says that no place holds an ovf-env.xml: machines made without a
+// provisioning drive have IMDS only.
+var errNoOVF = errors.New("no ovf-env.xml: not on a drive, not in " + seedDir + ", not in " + waagentDir)
+
+// waagentDir is where agents keep a copy of the document after the drive is
+// gone.
+const waagentDir = "/var/lib/waagent"
+
+// findOVF reads the first ovf-env.xml that is Azure's, and says where it was.
+func findOVF(env datasources.Env) (*environment, string, error) {
+	h := env.Host
+	if b := h.Read(seedDir + "/ovf-env.xml"); b != "" {
+		e, err := parseOVF([]byte(b))
+		return e, "seed-dir (" + seedDir + ")", err
+	}
+	for _, b := range h.Blocks {
+		if b.FSType != "udf" && b.FSType != "iso9660" {
+			continue
+		}
+		text, err := readDrive(h, b)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		e, err := parseOVF(text)
+		if errors.Is(err, errNotAzure) {
+			continue
+		}
+		return e, "config-disk (/dev/" + b.Name + ")", err
+	}
+	if b := h.Read(waagentDir + "/ovf-env.xml"); b != "" {
+		e, err := parseOVF([]byte(b))
+		return e, "seed-dir (" + waagentDir + ")", err
+	}
+	return nil, "imds", errNoOVF
+}
+
+func readDrive(h *datasources.Host, b datasources.Block) ([]byte, error) {
+	d, err := drive.Open(h, b)
+	if err != nil {
+		return nil, fmt.Errorf("read ovf-env.xml: %w", err)
+	}
+	defer d.Close()
+	return d.Read("ovf-env.xml")
+}
