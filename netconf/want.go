@@ -1,0 +1,223 @@
+package netconf
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"rancheros/cloudconfig/network"
+)
+
+// Where the rules and tables begin that we number ourselves.
+const (
+	firstRule  = 10000
+	firstTable = 1000
+	// dhcpMetric is the metric of the first leased link's routes; each further
+	// link has as much more.
+	dhcpMetric = 100
+)
+
+// Want works out the State that the targets mean. Leases, by the link's final
+// name, are a layer below what the config says. Links that wait for a lease
+// keep the addresses they have.
+func Want(cfg *network.Config, targets []Target, have State, leases map[string]*Lease) (State, []string) {
+	w := wanter{cfg: cfg, names: map[string]string{}}
+	for _, t := range targets {
+		w.names[t.Config.ID] = t.Name
+	}
+	w.loopback(have)
+	for _, t := range targets {
+		w.link(t, have, leases)
+	}
+	w.members(targets)
+	w.looseRoutes()
+	w.secondaries(targets, leases)
+	uncollide(w.want.Links)
+	w.rules()
+	return w.want, w.problems
+}
+
+type wanter struct {
+	cfg      *network.Config
+	want     State
+	names    map[string]string // by ID
+	leased   int
+	problems []string
+}
+
+// loopback is always up, with what it has.
+func (w *wanter) loopback(have State) {
+	lo := Link{Name: "lo", Kind: network.Loopback, Up: true, Keep: true}
+	if have.link("lo") != nil {
+		w.want.Links = append(w.want.Links, lo)
+	}
+}
+
+func (w *wanter) link(t Target, have State, leases map[string]*Lease) {
+	c := t.Config
+	l := Link{
+		Name: t.Name, Kind: c.Kind, MAC: c.MAC, MTU: c.MTU, Up: !c.Manual, Keep: c.Manual,
+		VLANID: c.VLANID, WakeOnLAN: c.WakeOnLAN,
+	}
+	if t.Device != "" && t.Device != t.Name {
+		l.From = t.Device
+	}
+	if c.Parent != "" {
+		l.Parent = w.name(c.Parent)
+	}
+	if c.Kind == network.Bond || c.Kind == network.Bridge {
+		l.Options = options(c)
+	}
+	l.Sysctls = sysctls(c)
+	for _, a := range c.Addresses {
+		l.Addresses = append(l.Addresses, Addr{Prefix: a})
+	}
+	for _, r := range c.Routes {
+		l.Routes = append(l.Routes, Route{Route: r})
+	}
+	switch lease := leases[t.Name]; {
+	case lease != nil:
+		w.leased++
+		lease.addTo(&l, c, dhcpMetric*w.leased)
+	case c.DHCP4 || c.DHCP6 || c.IPv4LL:
+		l.Keep = true
+	}
+	onLink(&l)
+	if i := slices.IndexFunc(w.want.Links, func(o Link) bool { return o.Name == l.Name }); i >= 0 {
+		l.Keep = l.Keep || w.want.Links[i].Keep
+		w.want.Links[i] = l
+		return
+	}
+	w.want.Links = append(w.want.Links, l)
+}
+
+func (w *wanter) name(id string) string {
+	if n, ok := w.names[id]; ok {
+		return n
+	}
+	return id
+}
+
+func sysctls(c network.Link) []Option {
+	ra := func(v string) []Option { return []Option{{"ipv6/accept_ra", v}} }
+	switch {
+	// 2 also accepts while the machine forwards, which Docker makes it do.
+	case c.AcceptRA != nil && *c.AcceptRA, c.AcceptRA == nil && (c.DHCP6 || c.IPv6Mode != ""):
+		return ra("2")
+	case c.AcceptRA != nil:
+		return ra("0")
+	}
+	return nil
+}
+
+// members puts the links below a bond or bridge into it.
+func (w *wanter) members(targets []Target) {
+	for _, t := range targets {
+		for _, id := range t.Config.Members {
+			name := w.name(id)
+			m := w.want.link(name)
+			if m == nil {
+				w.want.Links = append(w.want.Links, Link{Name: name, Kind: network.Physical, Up: true})
+				m = &w.want.Links[len(w.want.Links)-1]
+			}
+			m.Master, m.Up = t.Name, true
+			if t.Config.Kind == network.Bridge {
+				m.PortOptions = portOptions(t.Config, id)
+			}
+		}
+	}
+}
+
+// looseRoutes gives each route that names no link the one that its gateway is
+// on.
+func (w *wanter) looseRoutes() {
+	for _, r := range w.cfg.Routes {
+		i := slices.IndexFunc(w.want.Links, func(l Link) bool { return covers(&l, r.Via) })
+		if i < 0 {
+			w.problems = append(w.problems, fmt.Sprintf("route %s: no link has the gateway on its network", RouteString(r)))
+			continue
+		}
+		w.want.Links[i].Routes = append(w.want.Links[i].Routes, Route{Route: r})
+	}
+}
+
+func covers(l *Link, a netip.Addr) bool {
+	if !a.IsValid() {
+		return false
+	}
+	if a.IsLinkLocalUnicast() && a.Is6() {
+		return true
+	}
+	return slices.ContainsFunc(l.Addresses, func(x Addr) bool { return x.Prefix.Masked().Contains(a) }) ||
+		slices.ContainsFunc(l.Routes, func(r Route) bool { return !r.Via.IsValid() && r.To.Contains(a) })
+}
+
+// onLink marks routes whose gateway no address of the link covers: the kernel
+// refuses them otherwise, and clouds with /32 addresses give such gateways.
+func onLink(l *Link) {
+	if len(l.Addresses) == 0 {
+		return
+	}
+	for i := range l.Routes {
+		if r := &l.Routes[i]; r.Via.IsValid() && !covers(l, r.Via) {
+			r.OnLink = true
+		}
+	}
+}
+
+// secondaries make answers leave by the link that the question came in: each
+// leased link but the first has a table of its own.
+func (w *wanter) secondaries(targets []Target, leases map[string]*Lease) {
+	n := 0
+	for _, t := range targets {
+		lease := leases[t.Name]
+		if lease == nil || !lease.Address.IsValid() || len(lease.gateways()) == 0 || off(t.Config.DHCP4Overrides.UseRoutes) {
+			continue
+		}
+		n++
+		if n == 1 {
+			continue
+		}
+		l := w.want.link(t.Name)
+		table := firstTable + n
+		l.Routes = append(l.Routes,
+			Route{network.Route{To: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: lease.gateways()[0], Table: table, OnLink: !covers(l, lease.gateways()[0])}, true},
+			Route{network.Route{To: lease.Address.Masked(), Table: table, Scope: "link"}, true})
+		w.want.Rules = append(w.want.Rules, network.Rule{From: netip.PrefixFrom(lease.Address.Addr(), 32), Table: table})
+	}
+}
+
+// uncollide gives routes with equal destination, table and metric on different
+// links different metrics; the kernel would keep only the last.
+func uncollide(links []Link) {
+	taken := map[routeKey]bool{}
+	for i := range links {
+		for j := range links[i].Routes {
+			r := &links[i].Routes[j]
+			for taken[keyOf(r.Route)] {
+				if r.Metric == 0 && r.To.Addr().Is6() {
+					r.Metric = 1024
+				}
+				r.Metric++
+			}
+			taken[keyOf(r.Route)] = true
+		}
+	}
+}
+
+// rules numbers those that have no number, so that they can be found again.
+func (w *wanter) rules() {
+	w.want.Rules = append(slices.Clone(w.cfg.Rules), w.want.Rules...)
+	for i := range w.want.Rules {
+		r := &w.want.Rules[i]
+		r.From, r.To = r.From.Masked(), r.To.Masked()
+		if r.Priority == 0 {
+			r.Priority = firstRule + i
+		}
+	}
+}
+
+func off(b *bool) bool { return b != nil && !*b }
+
+func itoa(n int) string { return strconv.Itoa(n) }
