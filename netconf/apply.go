@@ -75,7 +75,7 @@ func apply(o Op) error {
 	switch o.Verb {
 	case LinkDown:
 		return netlink.LinkSetDown(l)
-	case LinkUp:
+	case SetUp:
 		return netlink.LinkSetUp(l)
 	case LinkRename:
 		return netlink.LinkSetName(l, o.Arg)

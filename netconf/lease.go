@@ -46,6 +46,9 @@ type Lease struct {
 	V6 *Lease6 `json:"v6,omitempty"`
 	// LinkLocal is an IPv4 link-local address that we took.
 	LinkLocal netip.Prefix `json:"link_local,omitzero"`
+
+	// lost: there was an address, and the server took it back.
+	lost bool
 }
 
 // A Lease6 is what a DHCPv6 server gave.
@@ -69,6 +72,14 @@ type Addr6 struct {
 // expired says whether the IPv4 lease is over.
 func (l *Lease) expired(now time.Time) bool {
 	return l.Address.IsValid() && l.Duration > 0 && now.After(l.Got.Add(l.Duration))
+}
+
+// waiting says whether something that the config asks for is still to come.
+func (l *Lease) waiting(c network.Link) bool {
+	if l == nil {
+		return c.DHCP4 || c.DHCP6 || c.IPv4LL
+	}
+	return c.DHCP4 && !l.Address.IsValid() && !l.lost
 }
 
 // gateways of the default route. Classless routes, where there are any, replace

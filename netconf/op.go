@@ -25,7 +25,7 @@ const (
 	LinkMaster
 	LinkNoMaster
 	LinkWake
-	LinkUp
+	SetUp
 	AddrAdd
 	RouteAdd
 	RuleAdd
@@ -75,7 +75,7 @@ func (o Op) String() string {
 		return "link set " + o.Dev + " nomaster"
 	case LinkWake:
 		return "ethtool -s " + o.Dev + " wol g"
-	case LinkUp:
+	case SetUp:
 		return "link set " + o.Dev + " up"
 	case LinkDel:
 		return "link del " + o.Dev

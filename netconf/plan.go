@@ -194,7 +194,7 @@ func missing(have, want []Option) []Option {
 func (p *planner) up(l Link) {
 	cur := p.current(l)
 	if l.Up && (cur == nil || !cur.Up || p.down[l.Name]) {
-		p.add(Op{Verb: LinkUp, Dev: l.Name})
+		p.add(Op{Verb: SetUp, Dev: l.Name})
 	}
 }
 

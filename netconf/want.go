@@ -76,13 +76,12 @@ func (w *wanter) link(t Target, have State, leases map[string]*Lease) {
 	for _, r := range c.Routes {
 		l.Routes = append(l.Routes, Route{Route: r})
 	}
-	switch lease := leases[t.Name]; {
-	case lease != nil:
+	lease := leases[t.Name]
+	if lease != nil {
 		w.leased++
 		lease.addTo(&l, c, dhcpMetric*w.leased)
-	case c.DHCP4 || c.DHCP6 || c.IPv4LL:
-		l.Keep = true
 	}
+	l.Keep = l.Keep || lease.waiting(c)
 	onLink(&l)
 	if i := slices.IndexFunc(w.want.Links, func(o Link) bool { return o.Name == l.Name }); i >= 0 {
 		l.Keep = l.Keep || w.want.Links[i].Keep

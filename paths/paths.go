@@ -22,6 +22,12 @@ const (
 	Ros = "/usr/bin/ros"
 )
 
+// State is where the state disk is mounted; its var, home and opt are seen at /.
+const State = "/state"
+
+// Boot is where the boot partition is mounted, read-only.
+const Boot = "/boot"
+
 // Config as it lies on the state disk. Other software writes here too:
 // docker-machine, installers, users' scripts.
 const (
@@ -67,6 +73,11 @@ const (
 	BootRecord = RunDir + "/boot.jsonl"
 	// DatasourceReport is the list of attempts of cloud-init-save.
 	DatasourceReport = RunDir + "/datasource.json"
+	// Leases holds one JSON file per leased link, so that who configures the
+	// network next does not ask again.
+	Leases = RunDir + "/leases"
+	// NetworkState is what the network service did, for `ros network status`.
+	NetworkState = RunDir + "/network.json"
 	// ConsoleDone exists when the console is up.
 	ConsoleDone = "/run/console-done"
 	// DockerDone exists when User Docker has been started.

@@ -1,0 +1,225 @@
+package netconf
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"rancheros/cloudconfig/network"
+)
+
+// A machine is the network of this machine while somebody takes care of it:
+// Up for a moment, the network service for as long as it runs.
+type machine struct {
+	opts Options
+	log  *slog.Logger
+
+	// mu guards what follows and lets one change at a time be applied.
+	mu       sync.Mutex
+	cfg      *network.Config
+	targets  []Target
+	missing  []network.Link
+	leases   map[string]*Lease
+	problems []string
+	applied  State
+}
+
+func newMachine(cfg *network.Config, o Options) *machine {
+	if cfg == nil {
+		cfg = &network.Config{}
+	}
+	m := &machine{opts: o, log: o.Log, cfg: cfg, leases: map[string]*Lease{}}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	return m
+}
+
+func (m *machine) timeout() time.Duration {
+	if m.cfg.DHCPTimeout > 0 {
+		return time.Duration(m.cfg.DHCPTimeout) * time.Second
+	}
+	return defaultTimeout
+}
+
+// match finds the devices of the config's links.
+func (m *machine) match() error {
+	have, err := Read()
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.targets, m.missing, m.problems = Match(m.effective(have), have)
+	return nil
+}
+
+// effective is the config, or the default where it names no link.
+func (m *machine) effective(have State) *network.Config {
+	if slices.ContainsFunc(m.cfg.Links, func(l network.Link) bool { return l.Kind != network.Loopback }) {
+		return m.cfg
+	}
+	cfg := *m.cfg
+	cfg.Links = append(slices.Clone(cfg.Links), Default(have).Links...)
+	return &cfg
+}
+
+// adopt takes over the leases that an earlier run left, so that nothing that
+// works is torn down.
+func (m *machine) adopt() {
+	have, err := Read()
+	if err != nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.targets {
+		d := have.link(t.Device)
+		if d == nil || m.leases[t.Name] != nil || !t.Config.DHCP4 && !t.Config.DHCP6 {
+			continue
+		}
+		l, err := loadLease(leaseDir(m.opts), t.Name, d.MAC)
+		if err != nil {
+			m.log.Warn("lease not taken over", "link", t.Name, "err", err)
+		}
+		if l != nil {
+			m.log.Info("lease taken over", "link", t.Name, "address", l.Address)
+			m.leases[t.Name] = l
+		}
+	}
+}
+
+// converge takes the steps from what is to what should be.
+func (m *machine) converge() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.convergeLocked()
+}
+
+func (m *machine) convergeLocked() error {
+	have, err := Read()
+	if err != nil {
+		return err
+	}
+	m.targets, m.missing, m.problems = Match(m.effective(have), have)
+	want, problems := Want(m.cfg, m.targets, have, m.leases)
+	m.problems = append(m.problems, problems...)
+	ops := Plan(have, want)
+	for _, o := range ops {
+		m.log.Info("network", "step", o.String())
+	}
+	m.applied = want
+	return Apply(ops, m.log)
+}
+
+func (m *machine) lease(link string) *Lease {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.leases[link]
+}
+
+// change changes what is known of a link's leases, applies it and keeps it for
+// a successor.
+func (m *machine) change(t Target, f func(*Lease)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := &Lease{Link: t.Name, MAC: macOf(t.Name).String(), Got: time.Now()}
+	if old := m.leases[t.Name]; old != nil {
+		*l = *old // Others read the old one without a lock.
+	}
+	f(l)
+	m.leases[t.Name] = l
+	err := m.convergeLocked()
+	if serr := saveLease(leaseDir(m.opts), l); serr != nil {
+		m.log.Warn("lease not kept", "link", t.Name, "err", serr)
+	}
+	if err != nil {
+		return fmt.Errorf("apply lease of %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+// took notes an IPv4 lease.
+func (m *machine) took(got *Lease, t Target) error {
+	return m.change(t, func(l *Lease) {
+		v6, ll := l.V6, l.LinkLocal
+		*l = *got
+		l.V6, l.LinkLocal = v6, ll
+	})
+}
+
+// took6 notes an IPv6 lease beside it.
+func (m *machine) took6(got *Lease6, t Target) error {
+	return m.change(t, func(l *Lease) { l.V6 = got })
+}
+
+func (m *machine) optional() map[string]bool {
+	out := map[string]bool{}
+	for _, t := range m.targets {
+		out[t.Name] = t.Config.Optional
+	}
+	return out
+}
+
+func (m *machine) client(t Target) dhcp4 {
+	d := dhcp4{link: t.Name, mac: macOf(t.Name)}
+	if o := t.Config.DHCP4Overrides; !off(o.SendHostname) {
+		d.hostname = m.opts.Hostname
+		if o.Hostname != "" {
+			d.hostname = o.Hostname
+		}
+	}
+	return d
+}
+
+func macOf(link string) net.HardwareAddr {
+	i, err := net.InterfaceByName(link)
+	if err != nil {
+		return nil
+	}
+	return i.HardwareAddr
+}
+
+// hookTimeout bounds one command of the config.
+const hookTimeout = time.Minute
+
+// run runs the config's commands one by one. $iface is the link. One that fails
+// is logged, and the next one runs.
+func (m *machine) run(ctx context.Context, link string, commands []string) {
+	for _, c := range commands {
+		if err := runHook(ctx, link, c); err != nil {
+			m.log.Error("network command", "command", c, "link", link, "err", err)
+		}
+	}
+}
+
+func runHook(ctx context.Context, link, command string) error {
+	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
+	defer cancel()
+	c := exec.CommandContext(ctx, "/bin/sh", "-c", strings.ReplaceAll(command, "$iface", link))
+	c.Env = append(os.Environ(), "iface="+link)
+	c.WaitDelay = time.Second
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	if err := c.Run(); err != nil {
+		said, _, _ := strings.Cut(strings.TrimSpace(out.String()), "\n")
+		return errors.Join(err, errIf(said))
+	}
+	return nil
+}
+
+func errIf(s string) error {
+	if s == "" {
+		return nil
+	}
+	return errors.New(s)
+}

@@ -1,0 +1,253 @@
+package netconf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"rancheros/cloudconfig/network"
+	"rancheros/paths"
+)
+
+// Options of Up and LinkUp.
+type Options struct {
+	// Timeout bounds the wait for addresses. Zero: the config's own, or ten
+	// seconds.
+	Timeout time.Duration
+	// All waits for every link that is not optional; otherwise the first
+	// usable one ends the wait.
+	All bool
+	// Hostname is told to DHCP servers, if set.
+	Hostname string
+	// LeaseDir is where leases are kept; empty means paths.Leases.
+	LeaseDir string
+	// Hooks: run the config's commands.
+	Hooks bool
+	Log   *slog.Logger
+}
+
+// A Result says what Up did, link by link.
+type Result struct {
+	Links []LinkRecord `json:"links"`
+	// First is the link that was usable first; empty if none was.
+	First  string            `json:"first,omitempty"`
+	Leases map[string]*Lease `json:"leases,omitempty"`
+	// Problems are parts of the config that make no sense on this machine.
+	Problems []string      `json:"problems,omitempty"`
+	Took     time.Duration `json:"took"`
+}
+
+// A LinkRecord says how one link fared.
+type LinkRecord struct {
+	Name string `json:"name"`
+	// Method is static, dhcp4, dhcp6, slaac, ipv4ll.
+	Method    string         `json:"method"`
+	Addresses []netip.Prefix `json:"addresses,omitempty"`
+	Gateway   netip.Addr     `json:"gateway,omitzero"`
+	Took      time.Duration  `json:"took"`
+	// Err says why there is no address.
+	Err string `json:"error,omitempty"`
+}
+
+// ErrNoAddress is what Up returns when no link got an address in time.
+var ErrNoAddress = errors.New("no link has an address")
+
+const (
+	defaultTimeout = 10 * time.Second
+	// grace is how long a link that can reach only its own network waits for
+	// one with a gateway.
+	grace = time.Second
+)
+
+// Up brings the network up and returns when one link is usable: a static
+// address and a carrier, or a lease; or when the time is over. What other links
+// are still waiting for is left to the network service, which finds the leases
+// in LeaseDir. A nil or empty config means DHCP on every network card.
+func Up(ctx context.Context, cfg *network.Config, o Options) (*Result, error) {
+	start := time.Now()
+	m := newMachine(cfg, o)
+	timeout := o.Timeout
+	if timeout == 0 {
+		timeout = m.timeout()
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := m.start(ctx); err != nil {
+		return nil, err
+	}
+	res := &Result{Problems: m.problems}
+	events := make(chan LinkRecord, 2*len(m.targets)+1)
+	var wg sync.WaitGroup
+	waiting := 0
+	for _, t := range m.targets {
+		for _, f := range m.methods(t) {
+			waiting++
+			wg.Go(func() {
+				began := time.Now()
+				r := f(ctx)
+				r.Name, r.Took = t.Name, time.Since(began)
+				events <- r
+			})
+		}
+	}
+	res.collect(ctx, events, waiting, o.All, m.optional())
+	cancel()
+	wg.Wait()
+	close(events)
+	for r := range events { // Those that were done in the same moment.
+		res.Links = append(res.Links, r)
+	}
+	res.Leases, res.Took = m.leases, time.Since(start)
+	if res.First == "" {
+		return res, fmt.Errorf("network: %w after %s; links asked: %s", ErrNoAddress, res.Took.Round(time.Millisecond), linkNames(m.targets))
+	}
+	return res, nil
+}
+
+// collect takes the answers until enough links are usable.
+func (res *Result) collect(ctx context.Context, events <-chan LinkRecord, waiting int, all bool, optional map[string]bool) {
+	var late <-chan time.Time
+	need := waiting
+	for waiting > 0 && need > 0 {
+		select {
+		case r := <-events:
+			res.Links = append(res.Links, r)
+			waiting--
+			if !optional[r.Name] {
+				need--
+			}
+			if r.Err != "" {
+				continue
+			}
+			if res.First == "" {
+				res.First = r.Name
+			}
+			if all {
+				continue
+			}
+			if r.Gateway.IsValid() {
+				res.First = r.Name
+				return
+			}
+			if late == nil {
+				late = time.After(grace)
+			}
+		case <-late:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// start applies what needs no answer from anybody and takes over leases that
+// an earlier run left.
+func (m *machine) start(ctx context.Context) error {
+	if m.opts.Hooks {
+		m.run(ctx, "", m.cfg.PreCommands)
+	}
+	if err := m.match(); err != nil {
+		return err
+	}
+	m.adopt()
+	if m.opts.Hooks {
+		for _, t := range m.targets {
+			m.run(ctx, t.Name, t.Config.PreUp)
+		}
+	}
+	// A step that failed is logged; the links that are good go on.
+	if err := m.converge(); err != nil {
+		m.log.Warn("applying network config", "err", err)
+	}
+	return nil
+}
+
+// methods are the ways in which a link becomes usable.
+func (m *machine) methods(t Target) []func(context.Context) LinkRecord {
+	var out []func(context.Context) LinkRecord
+	c := t.Config
+	if c.Manual || c.Kind == network.Loopback {
+		return nil
+	}
+	if c.DHCP4 {
+		out = append(out, func(ctx context.Context) LinkRecord { return m.first4(ctx, t) })
+	}
+	if c.DHCP6 || c.IPv6Mode == "dhcp-stateless" {
+		out = append(out, func(ctx context.Context) LinkRecord { return m.first6(ctx, t) })
+	}
+	if c.IPv4LL {
+		out = append(out, func(ctx context.Context) LinkRecord { return m.linkLocal(ctx, t) })
+	}
+	if len(c.Addresses) > 0 {
+		out = append(out, func(ctx context.Context) LinkRecord { return static(ctx, t) })
+	}
+	if (c.DHCP4 || c.IPv6Mode == "slaac") && !off(c.AcceptRA) {
+		out = append(out, func(ctx context.Context) LinkRecord { return autoconf(ctx, t.Name) })
+	}
+	return out
+}
+
+// first4 gets the first lease of a link, unless one was taken over.
+func (m *machine) first4(ctx context.Context, t Target) LinkRecord {
+	r := LinkRecord{Method: "dhcp4"}
+	l := m.lease(t.Name)
+	if l == nil || !l.Address.IsValid() {
+		if err := waitCarrier(ctx, t.Name); err != nil {
+			r.Err = err.Error()
+			return r
+		}
+		got, err := m.client(t).acquire(ctx)
+		if err != nil {
+			r.Err = err.Error()
+			return r
+		}
+		if err := m.took(got, t); err != nil {
+			r.Err = err.Error()
+			return r
+		}
+		l = got
+	}
+	r.Addresses = []netip.Prefix{l.Address}
+	if g := l.gateways(); len(g) > 0 {
+		r.Gateway = g[0]
+	}
+	return r
+}
+
+// static links are usable when they have a carrier.
+func static(ctx context.Context, t Target) LinkRecord {
+	r := LinkRecord{Method: "static", Addresses: t.Config.Addresses}
+	for _, route := range t.Config.Routes {
+		if route.To.Bits() == 0 && route.Via.IsValid() {
+			r.Gateway = route.Via
+		}
+	}
+	if err := waitCarrier(ctx, t.Name); err != nil {
+		r.Err = err.Error()
+	}
+	return r
+}
+
+func linkNames(ts []Target) string {
+	s := ""
+	for _, t := range ts {
+		if t.Config.Kind != network.Loopback {
+			s += " " + t.Name
+		}
+	}
+	if s == "" {
+		return "none, there is no network card"
+	}
+	return s[1:]
+}
+
+func leaseDir(o Options) string {
+	if o.LeaseDir != "" {
+		return o.LeaseDir
+	}
+	return paths.Leases
+}
