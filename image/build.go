@@ -1,0 +1,226 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"rancheros/image/deb"
+	"rancheros/image/kernel"
+	"rancheros/image/oci"
+	"rancheros/image/tree"
+)
+
+// Options say what to build, and of what.
+type Options struct {
+	// Repo is the folder with templates/, Out where results go and where our
+	// programs are (ros, init, engine/), Cache keeps packages.
+	Repo, Out, Cache string
+	// Version of the OS, such as v0.1.0.
+	Version string
+	// Time is the time of every file: that of the commit.
+	Time time.Time
+	// Kernel and Modules are a bzImage and a folder with lib/modules/RELEASE,
+	// instead of Debian's.
+	Kernel, Modules string
+	// Extra is a profile to add to the host's, such as "storage".
+	Extra string
+	// Update fetches the package lists anew.
+	Update bool
+	// Log shows progress.
+	Log func(format string, args ...any)
+}
+
+// build is one run with what the steps hand on.
+type build struct {
+	Options
+	profiles *profiles
+	apt      *deb.Apt
+	lists    map[string][]*deb.Package // by profile name
+	files    map[string]*tree.Tree     // by package name
+	kernel   *kernel.Kernel
+	host     *tree.Tree
+	initrd   *tree.Tree
+	trees    map[string]*tree.Tree // of system images, whole
+	images   []*oci.Image
+	tools    *tools
+}
+
+type buildStep struct {
+	name string
+	run  func(b *build, ctx context.Context) error
+}
+
+// steps of a build, in order.
+var steps = []buildStep{
+	{"packages", (*build).resolve},
+	{"tools", (*build).unpackTools},
+	{"kernel", (*build).takeKernel},
+	{"system images", (*build).makeImages},
+	{"host tree", (*build).makeHost},
+	{"root image", (*build).writeRoot},
+	{"initrd", (*build).writeInitrd},
+	{"ISO", (*build).writeISO},
+	{"disk", (*build).writeDisk},
+	{"archives of the system images", (*build).writeArchives},
+	{"manifest", (*build).writeManifest},
+}
+
+// Build builds everything, unless the last build was of the same inputs.
+func Build(ctx context.Context, o Options) error {
+	if err := o.absolute(); err != nil {
+		return err
+	}
+	stamp, err := o.stamp()
+	if err != nil {
+		return err
+	}
+	if !o.Update && o.isBuilt(stamp) {
+		o.Log("%s is up to date", o.Out)
+		return nil
+	}
+	b := &build{Options: o, trees: map[string]*tree.Tree{}}
+	for _, s := range steps {
+		start := time.Now()
+		if err := s.run(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		o.Log("%-30s %5.1f s", s.name, time.Since(start).Seconds())
+	}
+	return os.WriteFile(o.stampFile(), []byte(stamp), 0o644)
+}
+
+func (o *Options) absolute() error {
+	for _, p := range []*string{&o.Repo, &o.Out, &o.Cache} {
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return err
+		}
+		*p = abs
+	}
+	return os.MkdirAll(o.Out, 0o755)
+}
+
+// resolve finds out which packages are wanted and gets them.
+func (b *build) resolve(ctx context.Context) error {
+	var err error
+	if b.profiles, err = readProfiles(filepath.Join(b.Repo, "templates/image"), b.Extra); err != nil {
+		return err
+	}
+	b.apt = &deb.Apt{Dir: filepath.Join(b.Cache, "apt"), Suite: "trixie", Log: b.Log}
+	index, err := b.apt.Index(ctx, b.Update)
+	if err != nil {
+		return err
+	}
+	b.lists = map[string][]*deb.Package{}
+	all := map[string]*deb.Package{}
+	for name := range b.profiles.byName {
+		excluded := b.profiles.excludedPackages(name)
+		if name == "tools" {
+			excluded = nil
+		}
+		list, err := index.Closure(b.profiles.packages(name), excluded)
+		if err != nil {
+			return fmt.Errorf("%s.yml: %w", name, err)
+		}
+		b.lists[name] = list
+		for _, p := range list {
+			all[p.Name] = p
+		}
+	}
+	list, err := b.kernelPackages(index)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		all[p.Name] = p
+	}
+	b.lists["kernel"] = list
+	var flat []*deb.Package
+	for _, p := range all {
+		flat = append(flat, p)
+	}
+	b.files, err = b.apt.Unpack(ctx, flat)
+	return err
+}
+
+// kernelPackages is the one package with the kernel that the wanted package
+// depends on: linux-image-6.12.1+deb13-cloud-amd64 for linux-image-cloud-amd64.
+func (b *build) kernelPackages(index *deb.Index) ([]*deb.Package, error) {
+	if b.Kernel != "" {
+		return nil, nil
+	}
+	name := b.profiles.kernel.Package
+	list, err := index.Closure([]string{name}, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		if strings.HasPrefix(p.Name, "linux-image-") && p.Name != name {
+			return []*deb.Package{p}, nil
+		}
+	}
+	return nil, fmt.Errorf("package %s depends on no linux-image-*", name)
+}
+
+func (b *build) takeKernel(context.Context) error {
+	t := tree.New()
+	if b.Kernel == "" {
+		t = b.files[b.lists["kernel"][0].Name]
+	} else if err := b.ownKernel(t); err != nil {
+		return err
+	}
+	var err error
+	b.kernel, err = kernel.FromPackage(t)
+	return err
+}
+
+// ownKernel makes KERNEL= and MODULES= look like a package.
+func (b *build) ownKernel(t *tree.Tree) error {
+	c, err := tree.OnDisk(b.Kernel)
+	if err != nil {
+		return fmt.Errorf("KERNEL=: %w", err)
+	}
+	found, err := filepath.Glob(filepath.Join(b.Modules, "lib/modules/*"))
+	if err != nil || len(found) != 1 {
+		return fmt.Errorf("MODULES=%s: it must hold one lib/modules/RELEASE, found %d", b.Modules, len(found))
+	}
+	t.AddFile("boot/vmlinuz-"+filepath.Base(found[0]), 0o644, c, "KERNEL")
+	return addFolder(t, "usr/lib/modules/"+filepath.Base(found[0]), found[0])
+}
+
+func (b *build) path(name string) string { return filepath.Join(b.Out, name) }
+
+// create writes a result by a temporary file, so that a broken build leaves
+// none that looks whole.
+func (b *build) create(name string, write func(f *os.File) error) error {
+	if err := os.MkdirAll(filepath.Dir(b.path(name)), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(b.path(name) + ".tmp")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := write(f); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), b.path(name))
+}
+
+// program is one of our own binaries, which make builds before.
+func (b *build) program(name string) (*tree.Content, error) {
+	c, err := tree.OnDisk(b.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing: run `make image`, which builds it first", b.path(name))
+	}
+	return c, err
+}
