@@ -91,17 +91,17 @@ func (p *planner) rename() {
 			todo = append(todo, l)
 		}
 	}
-	taken := map[string]bool{}
+	taken, up := map[string]bool{}, map[string]bool{}
 	for _, l := range p.have.Links {
-		taken[l.Name] = true
+		taken[l.Name], up[l.Name] = true, l.Up
 	}
 	step := func(from, to string) {
-		if cur := p.have.link(from); cur != nil && cur.Up || p.have.link(from) == nil {
+		if up[from] {
 			p.add(Op{Verb: LinkDown, Dev: from})
 		}
 		p.add(Op{Verb: LinkRename, Dev: from, Arg: to})
 		delete(taken, from)
-		taken[to] = true
+		taken[to], up[to] = true, false
 	}
 	for len(todo) > 0 {
 		i := slices.IndexFunc(todo, func(l Link) bool { return !taken[l.Name] })

@@ -36,6 +36,10 @@ type Result struct {
 	// First is the link that was usable first; empty if none was.
 	First  string            `json:"first,omitempty"`
 	Leases map[string]*Lease `json:"leases,omitempty"`
+	// DNS is what config and leases say; the caller writes it (WriteResolvConf).
+	DNS network.DNS `json:"dns"`
+	// Hostname is what a DHCP server calls us; empty if none did.
+	Hostname string `json:"hostname,omitempty"`
 	// Problems are parts of the config that make no sense on this machine.
 	Problems []string      `json:"problems,omitempty"`
 	Took     time.Duration `json:"took"`
@@ -102,6 +106,8 @@ func Up(ctx context.Context, cfg *network.Config, o Options) (*Result, error) {
 		res.Links = append(res.Links, r)
 	}
 	res.Leases, res.Took = m.leases, time.Since(start)
+	res.DNS = DNS(m.cfg, m.targets, m.leases, network.DNS{})
+	res.Hostname = Hostname("", m.targets, m.leases, "")
 	if res.First == "" {
 		return res, fmt.Errorf("network: %w after %s; links asked: %s", ErrNoAddress, res.Took.Round(time.Millisecond), linkNames(m.targets))
 	}

@@ -1,0 +1,201 @@
+package netconf
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rancheros/cloudconfig/network"
+)
+
+// text is the plan, one step per line.
+func text(ops []Op) string {
+	var lines []string
+	for _, o := range ops {
+		lines = append(lines, o.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+func prefixes(list ...string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range list {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
+func route(to, via string) network.Route {
+	r := network.Route{To: netip.MustParsePrefix(to)}
+	if via != "" {
+		r.Via = netip.MustParseAddr(via)
+	}
+	return r
+}
+
+// card is a network card that is up, with addresses.
+func card(name, mac string, addresses ...string) Link {
+	l := Link{Name: name, Kind: network.Physical, MAC: mac, MTU: 1500, Up: true, Carrier: true}
+	for _, p := range prefixes(addresses...) {
+		l.Addresses = append(l.Addresses, Addr{Prefix: p})
+	}
+	return l
+}
+
+func lo() Link { return Link{Name: "lo", Kind: network.Loopback, Up: true} }
+
+// want is the whole way from a config to the steps.
+func steps(cfg *network.Config, have State, leases map[string]*Lease) (string, []string) {
+	targets, _, problems := Match(cfg, have)
+	w, more := Want(cfg, targets, have, leases)
+	return text(Plan(have, w)), append(problems, more...)
+}
+
+func links(l ...network.Link) *network.Config { return &network.Config{Links: l} }
+
+func TestPlan(t *testing.T) {
+	old := card("eth0", "52:54:00:00:00:01", "10.0.0.5/24")
+	old.Routes = []Route{{Route: route("0.0.0.0/0", "10.0.0.1")}}
+	bond := network.Link{ID: "bond0", Kind: network.Bond, Members: []string{"eth0", "eth1"}, Parameters: map[string]string{"mode": "802.3ad", "lacp-rate": "fast", "mii-monitor-interval": "100"}, Addresses: prefixes("10.0.0.6/24")}
+	made := Link{Name: "vlan7", Kind: network.VLAN, Parent: "eth0", VLANID: 7, Ours: true, Up: true}
+	for _, tt := range []struct {
+		name string
+		have []Link
+		cfg  *network.Config
+		want string
+	}{
+		{"NothingToDo", []Link{lo(), old},
+			links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("10.0.0.5/24"), Routes: []network.Route{route("0.0.0.0/0", "10.0.0.1")}}), ``},
+		{"AddsBeforeItRemoves", []Link{lo(), old},
+			links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("10.0.1.6/24"), Routes: []network.Route{route("0.0.0.0/0", "10.0.1.1"), route("10.9.0.0/16", "10.0.1.2")}}), `
+addr add 10.0.1.6/24 dev eth0
+route replace default via 10.0.1.1 dev eth0
+route replace 10.9.0.0/16 via 10.0.1.2 dev eth0
+addr del 10.0.0.5/24 dev eth0`},
+		{"AMachineWaitingForItsLeaseKeepsItsAddress", []Link{lo(), old},
+			links(network.Link{ID: "eth0", Kind: network.Physical, DHCP4: true}), ``},
+		{"AGatewayOutsideTheNetworkIsOnLink", []Link{lo(), card("eth0", "52:54:00:00:00:01")},
+			links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("192.0.2.9/32"), Routes: []network.Route{route("0.0.0.0/0", "172.31.1.1")}}), `
+addr add 192.0.2.9/32 dev eth0
+route replace default via 172.31.1.1 onlink dev eth0`},
+		{"TwoDefaultRoutesGetDifferentMetrics", []Link{lo(), card("eth0", "52:54:00:00:00:01", "10.0.0.5/24"), card("eth1", "52:54:00:00:00:02", "10.1.0.5/24")},
+			links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("10.0.0.5/24"), Routes: []network.Route{route("0.0.0.0/0", "10.0.0.1")}},
+				network.Link{ID: "eth1", Kind: network.Physical, Addresses: prefixes("10.1.0.5/24"), Routes: []network.Route{route("0.0.0.0/0", "10.1.0.1")}}), `
+route replace default via 10.0.0.1 dev eth0
+route replace default via 10.1.0.1 metric 1 dev eth1`},
+		{"ABondIsMadeAndGetsItsMembersDown", []Link{lo(), card("eth0", "52:54:00:00:00:01", "10.0.0.5/24"), card("eth1", "52:54:00:00:00:02")},
+			links(bond, network.Link{ID: "eth0", Kind: network.Physical}), `
+link add bond0 type bond
+link set bond0 type bond mode 802.3ad
+link set bond0 type bond miimon 100
+link set bond0 type bond lacp_rate fast
+link set eth0 down
+link set eth0 master bond0
+link set eth1 down
+link set eth1 master bond0
+link set bond0 up
+link set eth0 up
+link set eth1 up
+addr add 10.0.0.6/24 dev bond0
+addr del 10.0.0.5/24 dev eth0`},
+		{"AVLANOnABondInABridgeIsMadeInOrder", []Link{lo(), card("eth0", "52:54:00:00:00:01")},
+			links(network.Link{ID: "br0", Kind: network.Bridge, Members: []string{"v9"}, Parameters: map[string]string{"forward-delay": "4", "stp": "true", "path-cost": "v9=30"}, MTU: 9000},
+				network.Link{ID: "v9", Kind: network.VLAN, Parent: "bond0", VLANID: 9},
+				network.Link{ID: "bond0", Kind: network.Bond, Members: []string{"eth0"}}), `
+link add br0 type bridge
+link add bond0 type bond
+link add link bond0 name v9 type vlan id 9
+link set br0 type bridge forward_delay 400
+link set br0 type bridge stp_state 1
+link set br0 mtu 9000
+link set v9 master br0
+link set v9 type bridge_slave path_cost 30
+link set eth0 down
+link set eth0 master bond0
+link set br0 up
+link set v9 up
+link set bond0 up
+link set eth0 up`},
+		{"OnlyOurOwnLinksAreRemoved", []Link{lo(), card("eth0", "52:54:00:00:00:01"), made, {Name: "docker0", Kind: "bridge", Up: true}},
+			links(network.Link{ID: "eth0", Kind: network.Physical}), `
+link del vlan7`},
+		{"NamesAreSwapped", []Link{lo(), card("eth0", "52:54:00:00:00:01"), card("eth1", "52:54:00:00:00:02")},
+			links(network.Link{ID: "a", Kind: network.Physical, Name: "eth1", Match: network.Match{MAC: "52:54:00:00:00:01"}},
+				network.Link{ID: "b", Kind: network.Physical, Name: "eth0", Match: network.Match{MAC: "52:54:00:00:00:02"}}), `
+link set eth1 down
+link set eth1 name reneth1
+link set eth0 down
+link set eth0 name eth1
+link set reneth1 name eth0
+link set eth1 up
+link set eth0 up`},
+		{"ARuleIsNumbered", []Link{lo()}, &network.Config{Rules: []network.Rule{{From: netip.MustParsePrefix("10.0.0.7/24"), Table: 7}}}, `
+rule add from 10.0.0.0/24 priority 10000 table 7`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, problems := steps(tt.cfg, State{Links: tt.have}, nil)
+			if diff := cmp.Diff(strings.TrimPrefix(tt.want, "\n"), got); diff != "" {
+				t.Errorf("Plan() (-want +got):\n%s", diff)
+			}
+			if len(problems) > 0 {
+				t.Errorf("problems = %q", problems)
+			}
+		})
+	}
+}
+
+func TestASecondLeaseAnswersByItsOwnLink(t *testing.T) {
+	lease := func(link, addr, gw string) *Lease {
+		return &Lease{Link: link, Address: netip.MustParsePrefix(addr), Routers: []netip.Addr{netip.MustParseAddr(gw)}, Got: time.Now()}
+	}
+	have := State{Links: []Link{lo(), card("eth0", "52:54:00:00:00:01"), card("eth1", "52:54:00:00:00:02")}}
+	got, _ := steps(dhcpOn("eth0", "eth1"), have, map[string]*Lease{"eth0": lease("eth0", "10.0.0.5/24", "10.0.0.1"), "eth1": lease("eth1", "10.1.0.5/24", "10.1.0.1")})
+	want := `addr add 10.0.0.5/24 dev eth0
+addr add 10.1.0.5/24 dev eth1
+route replace default via 10.0.0.1 metric 100 dev eth0
+route replace default via 10.1.0.1 metric 200 dev eth1
+route replace default via 10.1.0.1 table 1002 dev eth1
+route replace 10.1.0.0/24 table 1002 scope link dev eth1
+rule add from 10.1.0.5/32 priority 10000 table 1002`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Plan() (-want +got):\n%s", diff)
+	}
+}
+
+func TestMatchPrefersMACThenNameThenDriverThenGlob(t *testing.T) {
+	have := State{Links: []Link{card("eth0", "52:54:00:00:00:01"), card("eth1", "52:54:00:00:00:02"), card("eth2", "52:54:00:00:00:03"), card("eth10", "52:54:00:00:00:04")}}
+	have.Links[2].Driver = "virtio_net"
+	cfg := links(
+		network.Link{ID: "star", Kind: network.Physical, Match: network.Match{Name: "eth*"}},
+		network.Link{ID: "longer", Kind: network.Physical, Match: network.Match{Name: "eth1*"}},
+		network.Link{ID: "virtio", Kind: network.Physical, Match: network.Match{Driver: []string{"virtio*"}}},
+		network.Link{ID: "eth0", Kind: network.Physical},
+		network.Link{ID: "eth1", Kind: network.Physical},
+		network.Link{ID: "mac", Kind: network.Physical, Match: network.Match{MAC: "52:54:00:00:00:02"}},
+	)
+	targets, missing, problems := Match(cfg, have)
+	got := map[string]string{}
+	for _, x := range targets {
+		got[x.Device] = x.Config.ID
+	}
+	want := map[string]string{"eth0": "eth0", "eth1": "mac", "eth2": "virtio", "eth10": "longer"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Match() (-want +got):\n%s", diff)
+	}
+	if len(missing) != 2 || len(problems) != 0 {
+		t.Errorf("missing = %v, problems = %v", missing, problems)
+	}
+}
+
+func TestEqualClaimsAreAProblem(t *testing.T) {
+	_, _, problems := Match(links(
+		network.Link{ID: "b", Kind: network.Physical, Match: network.Match{Name: "e*0"}},
+		network.Link{ID: "a", Kind: network.Physical, Match: network.Match{Name: "et*"}},
+	), State{Links: []Link{card("eth0", "52:54:00:00:00:01")}})
+	if len(problems) != 1 || !strings.Contains(problems[0], `"a" and "b" equally`) {
+		t.Errorf("problems = %q", problems)
+	}
+}
