@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"rancheros/sys/blkdev"
 )
 
 // ThisHost is the machine that we run on.
@@ -18,10 +20,30 @@ func ThisHost() *Host {
 // factsFromFiles finds out what can be seen in the machine's files.
 func factsFromFiles(h *Host) Facts {
 	return Facts{
-		Virt:  virt(h),
-		Env:   environment(h),
-		Links: links(h),
+		Blocks: blocks(h),
+		Virt:   virt(h),
+		Env:    environment(h),
+		Links:  links(h),
 	}
+}
+
+// blocks are the block devices with something on them.
+func blocks(h *Host) []Block {
+	devs, err := blkdev.List(h.Dir)
+	if err != nil {
+		return nil // no sysfs, no devices
+	}
+	var found []Block
+	for _, d := range devs {
+		if d.FSType == "" {
+			continue
+		}
+		found = append(found, Block{
+			Name: d.Name, Label: d.Label, LabelFATBoot: d.LabelFATBoot, FSType: d.FSType,
+			UUID: d.UUID, PartUUID: d.PartUUID, Size: d.Size,
+		})
+	}
+	return found
 }
 
 // links are the physical links: those with a device behind them.
