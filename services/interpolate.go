@@ -1,0 +1,134 @@
+package services
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// An Env is rancher.environment: what service definitions may refer to. A key
+// "network/DEBUG" is seen as DEBUG by the service network alone.
+type Env map[string]string
+
+func (e Env) lookup(service, key string) (string, bool) {
+	if v, ok := e[service+"/"+key]; ok {
+		return v, true
+	}
+	v, ok := e[key]
+	return v, ok
+}
+
+// glob lists the keys that start with prefix, for one service.
+func (e Env) glob(service, prefix string) []string {
+	found := map[string]bool{}
+	for key := range e {
+		if rest, ok := strings.CutPrefix(key, service+"/"); ok {
+			key = rest
+		}
+		if strings.HasPrefix(key, prefix) && !strings.Contains(key, "/") {
+			found[key] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// interpolate returns n with variables replaced in every value. Nodes that an
+// alias names are shared, and stay so: a copy of each would let ten lines of
+// YAML become gigabytes.
+func interpolate(n *yaml.Node, env Env, service string) *yaml.Node {
+	return interpolateNode(n, env, service, map[*yaml.Node]*yaml.Node{})
+}
+
+func interpolateNode(n *yaml.Node, env Env, service string, done map[*yaml.Node]*yaml.Node) *yaml.Node {
+	if n == nil {
+		return nil
+	}
+	if c, ok := done[n]; ok {
+		return c
+	}
+	c := *n
+	done[n] = &c
+	if n.Kind == yaml.ScalarNode {
+		c.Value = expand(n.Value, env, service)
+		return &c
+	}
+	c.Alias = interpolateNode(n.Alias, env, service, done)
+	c.Content = slices.Clone(n.Content)
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			continue // keys stand as they are
+		}
+		c.Content[i] = interpolateNode(child, env, service, done)
+	}
+	return &c
+}
+
+// expand replaces $NAME, ${NAME}, ${NAME-default} and ${NAME:-default}; $$ is a
+// dollar sign, and so is one that starts no name.
+func expand(s string, env Env, service string) string {
+	if !strings.Contains(s, "$") {
+		return s
+	}
+	var out strings.Builder
+	for {
+		before, after, found := strings.Cut(s, "$")
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		value, rest, ok := variable(after, env, service)
+		if !ok {
+			value, rest = "$", after
+		}
+		out.WriteString(value)
+		s = rest
+	}
+}
+
+// variable reads what follows a dollar sign.
+func variable(s string, env Env, service string) (value, rest string, ok bool) {
+	if strings.HasPrefix(s, "$") {
+		return "$", s[1:], true
+	}
+	if !strings.HasPrefix(s, "{") {
+		n := nameLen(s)
+		if n == 0 {
+			return "", s, false
+		}
+		v, _ := env.lookup(service, s[:n])
+		return v, s[n:], true
+	}
+	inner, rest, closed := strings.Cut(s[1:], "}")
+	n := nameLen(inner)
+	if !closed || n == 0 {
+		return "", s, false
+	}
+	v, set := env.lookup(service, inner[:n])
+	switch op := inner[n:]; {
+	case op == "":
+		return v, rest, true
+	case strings.HasPrefix(op, ":-"):
+		if v == "" {
+			v = op[2:]
+		}
+		return v, rest, true
+	case strings.HasPrefix(op, "-"):
+		if !set {
+			v = op[1:]
+		}
+		return v, rest, true
+	}
+	return "", s, false
+}
+
+func nameLen(s string) int {
+	for i, r := range s {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return i
+		}
+	}
+	return len(s)
+}
