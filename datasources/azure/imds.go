@@ -82,10 +82,10 @@ type nicAddress struct {
 func parseIMDS(b []byte) (*document, error) {
 	d := &document{}
 	if err := json.Unmarshal(b, d); err != nil {
-		return nil, fmt.Errorf("parse IMDS answer: %w", err)
+		return nil, fmt.Errorf("parse answer: %w", err)
 	}
 	if err := json.Unmarshal(b, &d.raw); err != nil {
-		return nil, fmt.Errorf("parse IMDS answer: %w", err)
+		return nil, fmt.Errorf("parse answer: %w", err)
 	}
 	return d, nil
 }
@@ -101,5 +101,9 @@ func askIMDS(ctx context.Context, env datasources.Env) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseIMDS(b)
+	d, err := parseIMDS(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s%s: %w", c.Base(), instancePath, err)
+	}
+	return d, nil
 }
