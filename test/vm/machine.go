@@ -1,0 +1,366 @@
+// Package vm boots real machines in QEMU for tests: describe one, boot it, talk
+// to it.
+package vm
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// A Machine describes a machine. The zero value is one with 1 GiB, no disk and
+// a NoCloud drive that brings the test's ssh key.
+type Machine struct {
+	// UserData and NetworkConfig go on a NoCloud drive beside a meta-data with
+	// the key. "-" as UserData leaves the drive out.
+	UserData, NetworkConfig string
+	// MetaData is added to the meta-data of the drive.
+	MetaData string
+	// Drives are more read-only drives: an image file each.
+	Drives []string
+	// SMBIOS are arguments of -smbios: "type=1,manufacturer=DigitalOcean".
+	SMBIOS []string
+	// Metadata serves HTTP at 169.254.169.254:80: a command that talks on its
+	// standard input and output, started per connection.
+	Metadata string
+	// Disk is the state disk; see NewDisk. Its name in the machine is vda.
+	Disk string
+	// Firmware boots the ISO (or Disk, when BootDisk is set) by "bios" or "uefi";
+	// empty loads kernel and initrd directly.
+	Firmware string
+	BootDisk bool
+	Mem  int // MiB; 0 is 1024
+	CPUs int // 0 is 2
+	// Append is added to the kernel command line.
+	Append string
+	// Args are more arguments of QEMU.
+	Args []string
+}
+
+// A VM is a machine that runs.
+type VM struct {
+	t       testing.TB
+	cmd     *exec.Cmd
+	port    int
+	client  *ssh.Client
+	started time.Time
+
+	mu    sync.Mutex
+	lines []string
+	marks map[string]Mark
+	more  chan struct{} // closed and made anew at each line
+	off   bool
+}
+
+// A Mark is when a line "mark NAME" was on the console.
+type Mark struct {
+	// Wall is the time since QEMU was started, CPU the processor time that QEMU
+	// used up to then.
+	Wall, CPU time.Duration
+}
+
+// top is the project's folder, seen from a test's.
+func top() string { return "../.." }
+
+// Out is a built file: vmlinuz, initrd, root.squashfs, ros.iso, disk.qcow2.
+func Out(t testing.TB, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(top(), "out", name))
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		t.Fatalf("%v: build it with `make image`", err)
+	}
+	return path
+}
+
+// NewDisk makes a blank disk of so many GiB and returns its file.
+func NewDisk(t testing.TB, gib int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "disk.img")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(int64(gib) << 30); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// key is the ssh key of this test run.
+var key = sync.OnceValues(func() (ssh.Signer, error) {
+	_, k, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return ssh.NewSignerFromKey(k)
+})
+
+// PublicKey is the line for authorized_keys.
+func PublicKey(t testing.TB) string {
+	t.Helper()
+	k, err := key()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(k.PublicKey())))
+}
+
+// Start starts the machine and returns at once.
+func Start(t testing.TB, m Machine) *VM {
+	t.Helper()
+	v := &VM{t: t, port: freePort(t), marks: map[string]Mark{}, more: make(chan struct{})}
+	args := m.args(t, v.port)
+	v.cmd = exec.Command("qemu-system-x86_64", args...)
+	out, err := v.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	v.cmd.Stderr = &stderr
+	v.started = time.Now()
+	if err := v.cmd.Start(); err != nil {
+		t.Fatalf("start QEMU: %v; apt-get install qemu-system-x86", err)
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		v.read(bufio.NewReader(out))
+	}()
+	t.Cleanup(func() {
+		v.Kill()
+		<-read
+		if t.Failed() {
+			t.Logf("console of the machine, last lines:\n%s\n%s", strings.Join(v.tail(60), "\n"), stderr.String())
+		}
+	})
+	return v
+}
+
+// Boot starts the machine and waits until ssh answers.
+func Boot(t testing.TB, m Machine) *VM {
+	t.Helper()
+	v := Start(t, m)
+	v.WaitMark("ssh", 6*time.Minute)
+	return v
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// read collects the console until the machine is off.
+func (v *VM) read(r *bufio.Reader) {
+	for {
+		line, err := r.ReadString('\n')
+		v.add(strings.TrimRight(line, "\r\n"), err != nil)
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (v *VM) add(line string, last bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.lines = append(v.lines, line)
+	if _, name, ok := strings.Cut(line, "ros: mark "); ok {
+		if _, seen := v.marks[name]; !seen {
+			v.marks[name] = Mark{time.Since(v.started), v.cpu()}
+		}
+	}
+	v.off = v.off || last
+	close(v.more)
+	v.more = make(chan struct{})
+}
+
+// cpu is the processor time of QEMU so far, from /proc/PID/stat (fields 14, 15).
+func (v *VM) cpu() time.Duration {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", v.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	f := strings.Fields(rest)
+	if len(f) < 13 {
+		return 0
+	}
+	var ticks int
+	for _, n := range f[11:13] {
+		i, _ := strconv.Atoi(n) // the kernel writes numbers
+		ticks += i
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+func (v *VM) tail(n int) []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.lines[max(0, len(v.lines)-n):]
+}
+
+// wait calls ok, with the lock held, at each new line until it says true.
+func (v *VM) wait(what string, timeout time.Duration, ok func() bool) {
+	v.t.Helper()
+	deadline := time.After(timeout)
+	for {
+		v.mu.Lock()
+		done, off, more := ok(), v.off, v.more
+		v.mu.Unlock()
+		if done {
+			return
+		}
+		if off {
+			v.t.Fatalf("the machine went off while waiting for %s", what)
+		}
+		select {
+		case <-more:
+		case <-deadline:
+			v.t.Fatalf("%s did not come in %s", what, timeout)
+		}
+	}
+}
+
+// WaitMark waits for a line "mark NAME" of the boot and returns when it was.
+func (v *VM) WaitMark(name string, timeout time.Duration) Mark {
+	v.t.Helper()
+	v.wait("mark "+name, timeout, func() bool { _, ok := v.marks[name]; return ok })
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.marks[name]
+}
+
+// WaitLine waits for a console line that contains text.
+func (v *VM) WaitLine(text string, timeout time.Duration) string {
+	v.t.Helper()
+	found, from := "", 0
+	v.wait("the console line "+strconv.Quote(text), timeout, func() bool {
+		for ; from < len(v.lines); from++ {
+			if strings.Contains(v.lines[from], text) {
+				found = v.lines[from]
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// WaitOff waits until the machine has powered itself off.
+func (v *VM) WaitOff(timeout time.Duration) {
+	v.t.Helper()
+	deadline := time.After(timeout)
+	for {
+		v.mu.Lock()
+		off, more := v.off, v.more
+		v.mu.Unlock()
+		if off {
+			return
+		}
+		select {
+		case <-more:
+		case <-deadline:
+			v.t.Fatalf("the machine is not off after %s", timeout)
+		}
+	}
+}
+
+// Kill is a power cut.
+func (v *VM) Kill() {
+	if v.client != nil {
+		v.client.Close()
+		v.client = nil
+	}
+	if v.cmd.Process != nil {
+		_ = v.cmd.Process.Kill()
+		_ = v.cmd.Wait()
+	}
+}
+
+// Try runs a command over ssh as user rancher.
+func (v *VM) Try(command string) (string, error) {
+	if err := v.connect("rancher"); err != nil {
+		return "", err
+	}
+	s, err := v.client.NewSession()
+	if err != nil {
+		v.client.Close()
+		v.client = nil
+		return "", err
+	}
+	defer s.Close()
+	out, err := s.CombinedOutput(command)
+	return strings.TrimSpace(string(out)), err
+}
+
+// Run is Try that must succeed.
+func (v *VM) Run(command string) string {
+	v.t.Helper()
+	out, err := v.Try(command)
+	if err != nil {
+		v.t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	return out
+}
+
+// Eventually runs a command until its output contains want.
+func (v *VM) Eventually(command, want string, timeout time.Duration) string {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		out, err := v.Try(command)
+		if err == nil && strings.Contains(out, want) {
+			return out
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			v.t.Fatalf("%s never said %q; last: %v\n%s", command, want, err, out)
+		}
+	}
+}
+
+func (v *VM) connect(user string) error {
+	if v.client != nil {
+		return nil
+	}
+	k, err := key()
+	if err != nil {
+		return err
+	}
+	c, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", v.port), &ssh.ClientConfig{
+		User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(k)},
+		// The machine is new and on our own loopback: there is no key to know yet.
+		HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: 30 * time.Second,
+	})
+	if err != nil {
+		return fmt.Errorf("ssh %s@machine: %w", user, err)
+	}
+	v.client = c
+	return nil
+}
