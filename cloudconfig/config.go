@@ -3,7 +3,11 @@
 // written, and what is wrong with it.
 package cloudconfig
 
-import "gopkg.in/yaml.v3"
+import (
+	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/network"
+)
 
 // A Config is the merged result of all layers. A zero field means that no layer
 // set it, so the default of its applier holds. The keys beside Rancher have
@@ -19,6 +23,11 @@ type Config struct {
 
 	// Rancher holds the keys that only this operating system has.
 	Rancher Rancher `yaml:"rancher"`
+
+	// CloudNetwork is the network that the cloud described, where no layer that
+	// a person wrote describes links in rancher.network. Nil: it described none,
+	// or a person did. Only Load sets it.
+	CloudNetwork *network.Config `yaml:"-"`
 }
 
 // Identity is the name of the machine.

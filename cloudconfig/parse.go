@@ -1,0 +1,245 @@
+package cloudconfig
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// What a document may be. More is a mistake or an attack.
+const (
+	// MaxDocument is the size of a document in bytes.
+	MaxDocument = 8 << 20
+	// maxNodes is how many values it may have when its aliases are expanded.
+	maxNodes = 200_000
+	// maxDepth is how deep they may be nested.
+	maxDepth = 64
+)
+
+// parse reads one document into a tree without aliases, merge keys or
+// duplicate keys. An empty document is an empty map.
+func parse(file string, doc []byte) (*yaml.Node, Problems) {
+	fail := func(line, column int, format string, a ...any) (*yaml.Node, Problems) {
+		return nil, Problems{{File: file, Line: line, Column: column, Severity: Error, Message: fmt.Sprintf(format, a...)}}
+	}
+	if len(doc) > MaxDocument {
+		return fail(0, 0, "document of %d bytes; at most %d are read", len(doc), MaxDocument)
+	}
+	doc = bytes.TrimPrefix(doc, []byte("\ufeff"))
+	if !utf8.Valid(doc) {
+		line := 1 + bytes.Count(doc[:firstInvalid(doc)], []byte("\n"))
+		return fail(line, 1, "not UTF-8 text")
+	}
+	var top yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(doc))
+	if err := dec.Decode(&top); err != nil {
+		if errors.Is(err, io.EOF) {
+			return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}, nil
+		}
+		return nil, Problems{syntaxProblem(file, doc, err)}
+	}
+	var second yaml.Node
+	if err := dec.Decode(&second); err == nil {
+		return fail(second.Line, second.Column, "a second document; write all in one")
+	} else if !errors.Is(err, io.EOF) {
+		return nil, Problems{syntaxProblem(file, doc, err)}
+	}
+	root := top.Content[0]
+	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+		return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}, nil
+	}
+	if root.Kind != yaml.MappingNode {
+		return fail(root.Line, root.Column, "want `key: value` lines, not a %s", kindName(root))
+	}
+	x := expander{file: file, left: maxNodes, open: map[*yaml.Node]bool{}}
+	root = x.expand(root, "", 0)
+	if len(x.problems) > 0 {
+		return nil, x.problems
+	}
+	return root, nil
+}
+
+func firstInvalid(doc []byte) int {
+	for i := 0; i < len(doc); {
+		r, n := utf8.DecodeRune(doc[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return len(doc)
+}
+
+// syntaxProblem finds the place in yaml's error, and says more where the error
+// says little.
+func syntaxProblem(file string, doc []byte, err error) Problem {
+	p := Problem{File: file, Line: 1, Column: 1, Severity: Error, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
+	if m := regexp.MustCompile(`^line (\d+): (.*)`).FindStringSubmatch(p.Message); m != nil {
+		p.Line, _ = strconv.Atoi(m[1])
+		p.Message = m[2]
+	}
+	lines := strings.Split(string(doc), "\n")
+	// The library names the line where it gave up, or the one before.
+	for _, n := range []int{p.Line, p.Line + 1} {
+		if n < 1 || n > len(lines) {
+			continue
+		}
+		indent := lines[n-1][:len(lines[n-1])-len(strings.TrimLeft(lines[n-1], " \t"))]
+		if at := strings.IndexByte(indent, '\t'); at >= 0 {
+			p.Line, p.Column = n, at+1
+			p.Message = "a tab at the start of a line; YAML indents with spaces"
+			return p
+		}
+	}
+	if p.Line >= 1 && p.Line <= len(lines) {
+		line := lines[p.Line-1]
+		p.Column = 1 + len(line) - len(strings.TrimLeft(line, " "))
+	}
+	return p
+}
+
+// An expander copies a tree and resolves what refers to other places.
+type expander struct {
+	file     string
+	left     int
+	open     map[*yaml.Node]bool
+	problems Problems
+}
+
+func (x *expander) problem(n *yaml.Node, path, format string, a ...any) {
+	x.problems = append(x.problems, Problem{File: x.file, Line: n.Line, Column: n.Column, Path: path,
+		Severity: Error, Message: fmt.Sprintf(format, a...)})
+}
+
+func (x *expander) expand(n *yaml.Node, path string, depth int) *yaml.Node {
+	x.left--
+	switch {
+	case x.left < 0:
+		if x.left == -1 {
+			x.problem(n, path, "more than %d values with its aliases expanded", maxNodes)
+		}
+		return n
+	case depth > maxDepth:
+		x.problem(n, path, "nested more than %d deep", maxDepth)
+		x.left = -2 // one such problem is enough
+		return n
+	case n.Kind == yaml.AliasNode:
+		if x.open[n.Alias] {
+			x.problem(n, path, "alias *%s holds itself", n.Value)
+			return n
+		}
+		x.open[n.Alias] = true
+		defer delete(x.open, n.Alias)
+		return x.expand(n.Alias, path, depth+1)
+	}
+	c := *n
+	c.Anchor, c.Alias = "", nil
+	switch n.Kind {
+	case yaml.SequenceNode:
+		if n.Anchor != "" {
+			x.open[n] = true
+			defer delete(x.open, n)
+		}
+		c.Content = make([]*yaml.Node, len(n.Content))
+		for i, item := range n.Content {
+			c.Content[i] = x.expand(item, path, depth+1)
+		}
+	case yaml.MappingNode:
+		if n.Anchor != "" {
+			x.open[n] = true
+			defer delete(x.open, n)
+		}
+		c.Content = x.pairs(n, path, depth)
+	case yaml.ScalarNode:
+		c.Tag = c.ShortTag()
+	}
+	return &c
+}
+
+// pairs are the keys and values of a map, first its own, then those that `<<`
+// brings and that it does not have itself.
+func (x *expander) pairs(n *yaml.Node, path string, depth int) []*yaml.Node {
+	out := make([]*yaml.Node, 0, len(n.Content))
+	first := make(map[string]*yaml.Node, len(n.Content)/2)
+	var merges []*yaml.Node
+	for i := 0; i+1 < len(n.Content) && x.left >= 0; i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		for k.Kind == yaml.AliasNode {
+			k = k.Alias
+		}
+		if k.Kind != yaml.ScalarNode {
+			x.problem(k, path, "a %s as a key; a key is a word", kindName(k))
+			continue
+		}
+		if k.Tag == "!!merge" {
+			merges = append(merges, v)
+			continue
+		}
+		here := join(path, k.Value)
+		if was, ok := first[k.Value]; ok {
+			x.problem(n.Content[i], here, "given twice, first in line %d", was.Line)
+			continue
+		}
+		key := *k
+		key.Anchor = ""
+		first[k.Value] = &key
+		out = append(out, &key, x.expand(v, here, depth+1))
+	}
+	for _, m := range merges {
+		out = x.mergeKey(m, path, depth, first, out)
+	}
+	return out
+}
+
+func (x *expander) mergeKey(m *yaml.Node, path string, depth int, have map[string]*yaml.Node, out []*yaml.Node) []*yaml.Node {
+	m = x.expand(m, path, depth+1)
+	sources := []*yaml.Node{m}
+	if m.Kind == yaml.SequenceNode {
+		sources = m.Content
+	}
+	for _, s := range sources {
+		if s.Kind != yaml.MappingNode {
+			if x.left >= 0 {
+				x.problem(m, path, "`<<` wants a map or a list of maps, not a %s", kindName(s))
+			}
+			return out
+		}
+		for i := 0; i+1 < len(s.Content); i += 2 {
+			if k := s.Content[i]; have[k.Value] == nil {
+				have[k.Value] = k
+				out = append(out, k, s.Content[i+1])
+			}
+		}
+	}
+	return out
+}
+
+// index is where key stands in mapping m, or -1. Keys are at even places.
+func index(m *yaml.Node, key string) int {
+	if m == nil || m.Kind != yaml.MappingNode {
+		return -1
+	}
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		if m.Content[i].Value == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// child is the value of key in mapping m, or nil.
+func child(m *yaml.Node, key string) *yaml.Node {
+	if at := index(m, key); at >= 0 {
+		return m.Content[at+1]
+	}
+	return nil
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

@@ -1,0 +1,253 @@
+package cloudconfig
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// A Trace knows the merged document and where each value of it was written.
+type Trace struct {
+	merged  *yaml.Node
+	layers  []parsed
+	leftOut []string
+}
+
+// An Origin is a place where a value was written.
+type Origin struct {
+	Layer string `json:"layer"`
+	File  string `json:"file,omitempty"`
+	Line  int    `json:"line,omitempty"`
+	// Value is what was written there, as YAML on one line; "(secret)" if it is
+	// one.
+	Value string `json:"value"`
+	// Removes is true for a null, which takes away what stands below.
+	Removes bool `json:"removes,omitempty"`
+	// InForce says whether the value of the merged config comes from here.
+	InForce bool `json:"in_force"`
+}
+
+// ErrNotSet means that no layer sets a key.
+var ErrNotSet = errors.New("no layer sets it")
+
+// LeftOut are the names of the layers that were not valid.
+func (tr *Trace) LeftOut() []string { return tr.leftOut }
+
+// Layers are the names of the layers in force, lowest first.
+func (tr *Trace) Layers() []string {
+	names := make([]string, len(tr.layers))
+	for i, l := range tr.layers {
+		names[i] = l.Name
+	}
+	return names
+}
+
+// Explain lists every layer that wrote path, lowest first, with the ones in
+// force marked. The error is ErrNotSet when there is none.
+func (tr *Trace) Explain(path string) ([]Origin, error) {
+	steps, err := resolvePath(path, tr.trees()...)
+	if err != nil {
+		return nil, err
+	}
+	var out []Origin
+	for _, l := range tr.layers {
+		n, line := find(l.root, steps)
+		if n == nil {
+			continue
+		}
+		out = append(out, Origin{Layer: l.Name, File: l.File, Line: line, Value: show(n, steps), Removes: isNull(n)})
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s: %w", formatSteps(steps), ErrNotSet)
+	}
+	markInForce(out, tr.layers, steps)
+	return out, nil
+}
+
+// markInForce: the last that replaced, and all that merged or appended since.
+func markInForce(out []Origin, layers []parsed, steps []pathStep) {
+	byName := map[string]*yaml.Node{}
+	for _, l := range layers {
+		if n, _ := find(l.root, steps); n != nil {
+			byName[l.Name+"\x00"+l.File] = n
+		}
+	}
+	adds := appendsAt(steps)
+	for i := len(out) - 1; i >= 0 && !out[i].Removes; i-- {
+		out[i].InForce = true
+		if n := byName[out[i].Layer+"\x00"+out[i].File]; !adds && n.Kind != yaml.MappingNode {
+			break
+		}
+	}
+}
+
+// find walks down to a node and says on which line its key stands. A null on
+// the way counts as the node: it removes all below.
+func find(n *yaml.Node, steps []pathStep) (*yaml.Node, int) {
+	line := 0
+	for i, s := range steps {
+		at := -1
+		if s.index < 0 {
+			if at = index(n, s.key); at >= 0 {
+				line = n.Content[at].Line
+			}
+		}
+		if n = stepInto(n, s); n == nil {
+			return nil, 0
+		}
+		if s.index >= 0 {
+			line = n.Line
+		}
+		if isNull(n) && i < len(steps)-1 {
+			break
+		}
+	}
+	return n, line
+}
+
+func appendsAt(steps []pathStep) bool {
+	t := reflect.TypeFor[Config]()
+	adds := false
+	for _, s := range steps {
+		if s.index >= 0 {
+			t, adds = elem(t), false
+			continue
+		}
+		t, adds = fieldRule(t, s.key)
+	}
+	return adds
+}
+
+// show is a value on one line without its secrets.
+func show(n *yaml.Node, steps []pathStep) string {
+	c := redact(n, typeAt(steps))
+	if c == nil {
+		return hidden
+	}
+	if c.Kind == yaml.ScalarNode {
+		return c.Value
+	}
+	flow(c)
+	out, err := yaml.Marshal(c)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(strings.Fields(string(out)), " ")
+}
+
+// flow makes a tree that is written on one line.
+func flow(n *yaml.Node) {
+	n.HeadComment, n.LineComment, n.FootComment = "", "", ""
+	if n.Kind == yaml.ScalarNode {
+		n.Style &^= yaml.LiteralStyle | yaml.FoldedStyle
+		return
+	}
+	n.Style = yaml.FlowStyle
+	for _, c := range n.Content {
+		flow(c)
+	}
+}
+
+// typeAt is the type of what stands at a path, or nil.
+func typeAt(steps []pathStep) reflect.Type {
+	t := reflect.TypeFor[Config]()
+	for _, s := range steps {
+		if s.index >= 0 {
+			t = elem(t)
+		} else {
+			t = typeBelow(t, s.key)
+		}
+	}
+	return t
+}
+
+func (tr *Trace) trees() []*yaml.Node {
+	trees := []*yaml.Node{tr.merged}
+	for _, l := range tr.layers {
+		trees = append(trees, l.root)
+	}
+	return trees
+}
+
+// Get is the merged value at path: a copy. The error is ErrNotSet when there
+// is none. Secrets are in it; see GetText.
+func (tr *Trace) Get(path string) (*yaml.Node, error) {
+	steps, err := resolvePath(path, tr.merged)
+	if err != nil {
+		return nil, err
+	}
+	n, _ := find(tr.merged, steps)
+	if n == nil {
+		return nil, fmt.Errorf("%s: %w", formatSteps(steps), ErrNotSet)
+	}
+	return clone(n), nil
+}
+
+// GetText is the merged value as `ros config get` prints it: a scalar as it
+// is, a list or map as YAML. What is not set is "", as it was in RancherOS; a
+// key that does not exist is a Problem.
+func (tr *Trace) GetText(path string) (string, error) {
+	n, err := tr.Get(path)
+	if errors.Is(err, ErrNotSet) {
+		return "", known(path, tr.merged)
+	}
+	if err != nil {
+		return "", err
+	}
+	if n.Kind == yaml.ScalarNode {
+		return n.Value, nil
+	}
+	block(n)
+	out, err := encode(n)
+	return string(out), err
+}
+
+// known is an error when no layer could ever set path.
+func known(path string, trees ...*yaml.Node) error {
+	steps, err := resolvePath(path, trees...)
+	if err != nil {
+		return err
+	}
+	ps := checkAlone("", nest(steps, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}))
+	return ps.Errors().asError()
+}
+
+// Keys are the paths one level below prefix, for completion: those that are
+// set and those that the types know.
+func (tr *Trace) Keys(prefix string) []string {
+	at, t := tr.merged, reflect.TypeFor[Config]()
+	if prefix != "" {
+		steps, err := resolvePath(prefix, tr.merged)
+		if err != nil {
+			return nil
+		}
+		at, _ = find(tr.merged, steps)
+		t = typeAt(steps)
+	}
+	var keys []string
+	if t != nil && tagged(t) {
+		for _, name := range fieldNames(t) {
+			keys = append(keys, join(prefix, name))
+		}
+	}
+	if at != nil && at.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(at.Content); i += 2 {
+			keys = append(keys, join(prefix, at.Content[i].Value))
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+func clone(n *yaml.Node) *yaml.Node {
+	c := *n
+	c.Content = make([]*yaml.Node, len(n.Content))
+	for i, item := range n.Content {
+		c.Content[i] = clone(item)
+	}
+	return &c
+}
