@@ -42,8 +42,8 @@ type Machine struct {
 	// empty loads kernel and initrd directly.
 	Firmware string
 	BootDisk bool
-	Mem  int // MiB; 0 is 1024
-	CPUs int // 0 is 2
+	Mem      int // MiB; 0 is 1024
+	CPUs     int // 0 is 2
 	// Append is added to the kernel command line.
 	Append string
 	// Args are more arguments of QEMU.
