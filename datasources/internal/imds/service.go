@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-retryablehttp"
+
 	"rancheros/datasources"
 )
 
@@ -105,15 +107,21 @@ func (s Service) Open(env datasources.Env) *Client {
 	return c
 }
 
-// HTTP is a client for libraries that talk to a service themselves: it has all
-// limits but Deadline, and sends every request to env.Endpoint if that is set.
+// HTTP is a client for libraries that talk to a service themselves. It has all
+// limits, retries, and sends every request to env.Endpoint if that is set. The
+// deadline runs from here.
 func (s Service) HTTP(env datasources.Env) *http.Client {
 	s = s.withDefaults()
 	var rt http.RoundTripper = transport(s, env)
 	if u, err := url.Parse(env.Endpoint); err == nil && u.Host != "" && !s.OwnBases {
 		rt = &elsewhere{to: u, next: rt}
 	}
-	return &http.Client{Transport: rt, CheckRedirect: redirects(s)}
+	c := retrying(s, &http.Client{Transport: rt, CheckRedirect: redirects(s)})
+	return &http.Client{Transport: &timed{
+		next:     &retryablehttp.RoundTripper{Client: c},
+		deadline: time.Now().Add(s.Deadline),
+		total:    s.Deadline,
+	}}
 }
 
 // Links is base once for each link of the machine that could be used, with %s

@@ -110,6 +110,29 @@ func (e *elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
 	return e.next.RoundTrip(r)
 }
 
+// timed ends requests at the deadline of everything. An answer has been read
+// whole when it comes by here.
+type timed struct {
+	next     http.RoundTripper
+	deadline time.Time
+	total    time.Duration
+}
+
+func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
+	last := &attempt{}
+	ctx := context.WithValue(r.Context(), attemptKey{}, last)
+	ctx, cancel := context.WithDeadlineCause(ctx, t.deadline, fmt.Errorf("gave up after %v", t.total))
+	defer cancel()
+	res, err := t.next.RoundTrip(r.WithContext(ctx))
+	if err == nil {
+		return res, nil
+	}
+	if ctx.Err() != nil {
+		err = last.explain(context.Cause(ctx))
+	}
+	return nil, &Error{Method: r.Method, URL: r.URL.String(), Status: last.status, Err: bare(err)}
+}
+
 // redirects follows a few, and only within one host unless the service allows
 // more: a metadata service that sends us elsewhere is not one.
 func redirects(s Service) func(*http.Request, []*http.Request) error {
