@@ -32,6 +32,8 @@ type Options struct {
 	Extra string
 	// Update fetches the package lists anew.
 	Update bool
+	// Quick compresses less, for trying things out.
+	Quick bool
 	// Log shows progress.
 	Log func(format string, args ...any)
 }

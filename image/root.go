@@ -24,9 +24,13 @@ func (b *build) writeRoot(ctx context.Context) error {
 	go func() {
 		w.CloseWithError(b.host.WriteTar(w, tree.TarOptions{Time: b.Time, HardLinks: true, First: early}))
 	}()
+	level := "19"
+	if b.Quick {
+		level = "3"
+	}
 	epoch := strconv.FormatInt(b.Time.Unix(), 10)
 	_, err := b.tools.run(ctx, b.Out, nil, r, "usr/bin/mksquashfs", "-", tmp, "-tar", "-noappend", "-no-progress", "-quiet",
-		"-no-xattrs", "-comp", "zstd", "-Xcompression-level", "19", "-b", "128K", "-mkfs-time", epoch, "-all-time", epoch,
+		"-no-xattrs", "-comp", "zstd", "-Xcompression-level", level, "-b", "128K", "-mkfs-time", epoch, "-all-time", epoch,
 		"-root-mode", "0755", "-root-uid", "0", "-root-gid", "0")
 	r.Close()
 	if err != nil {
@@ -69,6 +73,5 @@ func (b *build) writeArchives(context.Context) error {
 	return nil
 }
 
-func (b *build) writeISO(context.Context) error      { return nil }
 func (b *build) writeDisk(context.Context) error     { return nil }
 func (b *build) writeManifest(context.Context) error { return nil }

@@ -116,30 +116,31 @@ func relations(s string) [][]string {
 // are not looked at.
 func (x *Index) Closure(names, excluded []string) ([]*Package, error) {
 	got := map[string]*Package{}
-	var add func(name string, need string) error
-	add = func(name, need string) error {
-		if got[name] != nil {
-			return nil
-		}
+	var queue []*Package
+	add := func(name, need string) error {
 		p := x.byName[name]
 		if p == nil {
 			return fmt.Errorf("package %s, which %s needs, is not in the archive: check its name in templates/image", name, need)
 		}
-		got[name] = p
-		for _, alternatives := range p.Depends {
-			n := x.choose(alternatives, got, excluded)
-			if n == "" {
-				continue
-			}
-			if err := add(n, name); err != nil {
-				return err
-			}
+		if got[name] == nil {
+			got[name] = p
+			queue = append(queue, p)
 		}
 		return nil
 	}
+	// What was asked for comes first: it decides among alternatives.
 	for _, n := range names {
 		if err := add(n, "the image"); err != nil {
 			return nil, err
+		}
+	}
+	for i := 0; i < len(queue); i++ {
+		for _, alternatives := range queue[i].Depends {
+			if n := x.choose(alternatives, got, excluded); n != "" {
+				if err := add(n, queue[i].Name); err != nil {
+					return nil, err
+				}
+			}
 		}
 	}
 	return slices.SortedFunc(maps.Values(got), func(a, b *Package) int { return strings.Compare(a.Name, b.Name) }), nil

@@ -99,7 +99,11 @@ type Selection struct {
 // Tree returns the selected modules with their indexes, below
 // lib/modules/RELEASE.
 func (k *Kernel) Tree(ctx context.Context, s Selection) (*tree.Tree, error) {
-	names, err := k.closure(ctx, k.choose(s))
+	wanted, err := k.choose(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	names, err := k.closure(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +124,38 @@ func (k *Kernel) Tree(ctx context.Context, s Selection) (*tree.Tree, error) {
 	return t, nil
 }
 
-func (k *Kernel) choose(s Selection) []string {
+// choose lists the wanted modules. One that needs an excluded module is not
+// wanted either, unless it is named.
+func (k *Kernel) choose(ctx context.Context, s Selection) ([]string, error) {
 	var names []string
+	named := map[string]bool{}
+	for _, n := range s.Names {
+		named[Name(n)] = true
+		names = append(names, Name(n))
+	}
+	excluded := func(name string) bool {
+		e := k.files[name]
+		return e != nil && !named[name] && tree.Match(s.Exclude, inKernel(e.Path))
+	}
 	for n, e := range k.files {
-		_, p, _ := strings.Cut(e.Path, "/kernel/")
-		if tree.Match(s.Patterns, p) && !tree.Match(s.Exclude, p) || slices.ContainsFunc(s.Names, func(want string) bool { return Name(want) == n }) {
+		if !tree.Match(s.Patterns, inKernel(e.Path)) || excluded(n) {
+			continue
+		}
+		needs, err := k.closure(ctx, []string{n})
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(needs, excluded) {
 			names = append(names, n)
 		}
 	}
-	return names
+	return names, nil
+}
+
+// inKernel is the path of a module below the kernel/ folder.
+func inKernel(p string) string {
+	_, rel, _ := strings.Cut(p, "/kernel/")
+	return rel
 }
 
 // closure unpacks modules and what they need, and returns all by name.
@@ -164,8 +191,7 @@ func (k *Kernel) load(ctx context.Context, name string) (*module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unpack module %s: %w", e.Path, err)
 	}
-	_, rel, _ := strings.Cut(e.Path, "/kernel/")
-	rel, _, _ = strings.Cut(rel, ".ko")
+	rel, _, _ := strings.Cut(inKernel(e.Path), ".ko")
 	m := &module{name: name, path: "kernel/" + rel + ".ko", content: tree.Bytes(data)}
 	if err := m.readInfo(data); err != nil {
 		return nil, fmt.Errorf("module %s: %w", e.Path, err)
