@@ -1,0 +1,55 @@
+# ros: build the OS, run it, test it. `make` alone lists the targets.
+VERSION := $(shell cat VERSION)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false
+LDFLAGS := -s -w -X rancheros/cmd/ros/cli.Version=$(VERSION)
+export KERNEL MODULES PROFILE QUICK USER_DATA MEM CPUS DATASOURCE DISK SSH_PORT ACCEL
+
+.DEFAULT_GOAL := help
+.PHONY: help run image programs engine deps test vet bench bench-peer conformance generate reproducible clean
+
+include engine/engine.mk
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo; echo "  run takes USER_DATA=file MEM=1024 CPUS=2 DISK=file SSH_PORT=2222 DATASOURCE=nocloud|configdrive|ec2|gce|openstack|digitalocean"
+	@echo "  image takes KERNEL=bzImage MODULES=dir PROFILE=storage QUICK=1"
+
+run: image ## build the OS and boot it in QEMU; ssh by port 2222
+	@out/ros-image run
+
+image: programs ## build out/{vmlinuz,initrd,root.squashfs,ros.iso,disk.qcow2,manifest.json,images/}
+	@out/ros-image build
+
+programs: deps engine ## build our own programs into out/
+	@$(GOBUILD) -o out/ros-image ./cmd/ros-image
+	@$(GOBUILD) -ldflags "$(LDFLAGS)" -o out/ros ./cmd/ros
+	@$(GOBUILD) -ldflags "-s -w" -o out/init ./cmd/init
+
+deps: ## install by apt what is missing to build and to run
+	@go run ./cmd/ros-image deps
+
+test: programs ## rules of the repository, unit tests, kernel tests, machine tests
+	go vet ./...
+	go test -race ./...
+
+vet: ## gofmt and go vet
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+
+bench: image ## measure this system, write out/bench.json
+	go run ./test/bench
+
+bench-peer: image ## measure this system in turn with Debian + cloud-init
+	go run ./test/bench --peer ../shared/bench
+
+conformance: programs ## cases of other projects: ROS_CONFORMANCE=folder
+	ROS_CONFORMANCE=$${ROS_CONFORMANCE:-../shared/conformance} go test -count=1 -v ./test/conformance/...
+
+generate: ## schema and reference pages
+	go generate ./...
+
+reproducible: programs ## build the image twice and compare
+	@out/ros-image reproducible
+
+clean: ## remove out/ (not the cached packages)
+	rm -rf out
