@@ -2,13 +2,11 @@ package azure
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"rancheros/datasources"
@@ -59,21 +57,11 @@ func report(ctx context.Context, env datasources.Env, in *datasources.Instance, 
 	return errors.Join(err, kvpErr)
 }
 
-// wireServerOf looks for DHCP option 245 in the leases of systemd-networkd.
+// wireServerOf looks for DHCP option 245.
 func wireServerOf(h *datasources.Host) string {
-	leases, err := fs.Glob(h.Root, "run/systemd/netif/leases/*")
-	if err != nil {
-		return wireServer
-	}
-	for _, lease := range leases {
-		for line := range strings.Lines(h.Read(lease)) {
-			v, ok := strings.CutPrefix(strings.TrimSpace(line), "OPTION_245=")
-			if !ok {
-				continue
-			}
-			if b, err := hex.DecodeString(strings.ReplaceAll(v, ":", "")); err == nil && len(b) == net.IPv4len {
-				return net.IP(b).String()
-			}
+	for _, l := range wire.Leases(h) {
+		if a, ok := netip.AddrFromSlice(l.Options[245]); ok && a.Is4() {
+			return a.String()
 		}
 	}
 	return wireServer
