@@ -39,7 +39,7 @@ func (d *DB) AddUser(n NewUser, today time.Time) (User, bool, error) {
 		if u.UID, err = d.free(-1, r.first, r.last); err != nil {
 			return User{}, false, err
 		}
-	} else if other := d.byUID(u.UID); other != "" {
+	} else if other := d.Named(u.UID); other != "" {
 		return User{}, false, fmt.Errorf("user %s: uid %d belongs to %s", u.Name, u.UID, other)
 	}
 	if u.GID < 0 {
@@ -71,7 +71,8 @@ func (d *DB) ownGroup(u User, n NewUser) (int, error) {
 	return d.AddGroup(u.Name, gid, n.System)
 }
 
-func (d *DB) byUID(uid int) string {
+// Named is the name of the user with that number, "" when there is none.
+func (d *DB) Named(uid int) string {
 	for _, row := range d.passwd.rows {
 		if len(row) >= 7 && row[2] == strconv.Itoa(uid) {
 			return row[0]

@@ -58,3 +58,11 @@ func (t *Tree) Note(c Change) { t.note(c) }
 
 // Changes are all changes so far.
 func (t *Tree) Changes() []Change { return t.changes }
+
+// Unrecorded runs f and forgets the changes that it made.
+func (t *Tree) Unrecorded(f func() error) error {
+	n := len(t.changes)
+	err := f()
+	t.changes = t.changes[:n]
+	return err
+}

@@ -173,7 +173,13 @@ func (d *disk) put(p string, data []byte, perm Perm) error {
 		if err := d.create(p, dir, tmp, data, perm); err != nil {
 			return err
 		}
-		return d.rename(p, dir, tmp, name)
+		err := d.rename(p, dir, tmp, name)
+		// A file that is a mount of its own, as /etc/hosts in a container,
+		// cannot be replaced, only written.
+		if errors.Is(err, unix.EBUSY) {
+			return d.overwrite(p, data)
+		}
+		return err
 	})
 }
 

@@ -1,0 +1,68 @@
+package execute
+
+import "slices"
+
+// table is all appliers in the order in which they run. Users come before
+// files that name them, files after the mounts on which they lie, what users
+// wrote to run comes last.
+//
+// Every is how often each runs on our OS, whose /etc is made afresh at every
+// boot; elsewhere is what cloud-init does on other systems, where people edit
+// what was written and expect to keep it.
+var table = []struct {
+	Applier
+	elsewhere Every
+}{
+	{Applier{"seed_random", PreConsole, Instance, seedRandom}, Instance},
+	{Applier{"hostname", PreConsole, Boot, hostname}, Boot},
+	{Applier{"modules", PreConsole, Boot, modules}, Boot},
+	{Applier{"sysctl", PreConsole, Boot, sysctl}, Boot},
+	{Applier{"resize", PreConsole, Boot, resize}, Boot},
+	{Applier{"disk_setup", PreConsole, Instance, diskSetup}, Instance},
+	{Applier{"fs_setup", PreConsole, Instance, fsSetup}, Instance},
+	{Applier{"mounts", Console, Boot, mounts}, Boot},
+	{Applier{"etc_hosts", Console, Boot, etcHosts}, Boot},
+	{Applier{"resolv_conf", Console, Boot, resolvConf}, Instance},
+	{Applier{"ca_certs", Console, Boot, caCerts}, Instance},
+	{Applier{"environment", Console, Boot, environment}, Boot},
+	{Applier{"timezone", Console, Boot, timezone}, Instance},
+	{Applier{"locale", Console, Boot, locale}, Instance},
+	{Applier{"keyboard", Console, Boot, keyboard}, Instance},
+	{Applier{"ntp", Console, Boot, ntp}, Instance},
+	{Applier{"rsyslog", Console, Boot, rsyslog}, Instance},
+	{Applier{"users", Console, Boot, users}, Instance},
+	{Applier{"passwords", Console, Boot, passwords}, Instance},
+	{Applier{"ssh_host_keys", Console, Boot, sshHostKeys}, Instance},
+	{Applier{"ssh_keys", Console, Boot, sshKeys}, Instance},
+	{Applier{"sshd", Console, Boot, sshd}, Instance},
+	{Applier{"ssh_import_id", Console, Instance, sshImportID}, Instance},
+	{Applier{"write_files", Console, Boot, writeFiles}, Instance},
+	{Applier{"wireguard", Console, Boot, wireguard}, Instance},
+	{Applier{"registry_auths", Console, Boot, registryAuths}, Boot},
+	{Applier{"disable_ec2_metadata", Console, Boot, disableMetadata}, Boot},
+	{Applier{"restart_services", Console, Boot, restartServices}, Boot},
+	{Applier{"write_files_deferred", Final, Boot, writeFilesDeferred}, Instance},
+	{Applier{"scripts_vendor", Final, Instance, scriptsVendor}, Instance},
+	{Applier{"scripts_per_once", Final, Once, scriptsPerOnce}, Once},
+	{Applier{"scripts_per_boot", Final, Boot, scriptsPerBoot}, Boot},
+	{Applier{"scripts_per_instance", Final, Instance, scriptsPerInstance}, Instance},
+	{Applier{"scripts_user", Final, Instance, scriptsUser}, Instance},
+	{Applier{"runcmd", Final, Instance, runcmd}, Instance},
+	{Applier{"keys_to_console", Final, Instance, keysToConsole}, Instance},
+	{Applier{"phone_home", Final, Instance, phoneHome}, Instance},
+	{Applier{"final_message", Final, Boot, finalMessage}, Boot},
+	{Applier{"power_state", Final, Instance, powerState}, Instance},
+}
+
+// Appliers are all there are, in the order in which they run; ours says
+// whether for our OS.
+func Appliers(ours bool) []Applier {
+	all := make([]Applier, 0, len(table))
+	for _, row := range table {
+		if !ours {
+			row.Every = row.elsewhere
+		}
+		all = append(all, row.Applier)
+	}
+	return slices.Clip(all)
+}

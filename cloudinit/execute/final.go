@@ -1,0 +1,174 @@
+package execute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"rancheros/cloudconfig"
+	"rancheros/cloudinit/state"
+	"rancheros/cloudinit/tree"
+)
+
+// phoneHome tells a web server who we are.
+func phoneHome(ctx context.Context, t *Target, c *cloudconfig.Config) error {
+	p := c.PhoneHome
+	if p.URL == "" {
+		return Skip("phone_home is not set")
+	}
+	where := strings.NewReplacer("$INSTANCE_ID", url.PathEscape(t.InstanceID), "${INSTANCE_ID}", url.PathEscape(t.InstanceID)).Replace(p.URL)
+	if u, err := url.Parse(where); err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("phone_home.url: %q is no address of http or https", p.URL)
+	}
+	form, err := t.about(c, p.Post)
+	if err != nil {
+		return err
+	}
+	tries := p.Tries
+	if tries <= 0 {
+		tries = 10
+	}
+	return t.Set("phone_home", where, func() error {
+		var err error
+		for try := range tries {
+			if try > 0 {
+				if perr := pause(ctx, min(fetchPause<<try, 3*time.Second)); perr != nil {
+					return errors.Join(err, perr)
+				}
+			}
+			if err = t.post(ctx, where, form); err == nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("phone_home: after %d tries: %w", tries, err)
+	})
+}
+
+// about is what is told: `all`, or those that are listed.
+func (t *Target) about(c *cloudconfig.Config, list []string) (url.Values, error) {
+	short, full := t.names(c)
+	keys := t.publicHostKeys()
+	facts := map[string]string{"instance_id": t.InstanceID, "hostname": short, "fqdn": full,
+		"pub_key_rsa": keys["rsa"], "pub_key_ecdsa": keys["ecdsa"], "pub_key_ed25519": keys["ed25519"]}
+	form := url.Values{}
+	for _, k := range sortedKeys(facts) {
+		if len(list) == 0 || slices.Contains(list, "all") || slices.Contains(list, k) {
+			v := facts[k]
+			if v == "" {
+				v = "N/A"
+			}
+			form.Set(k, v)
+		}
+	}
+	for _, k := range list {
+		if _, ok := facts[k]; !ok && k != "all" && k != "pub_key_dsa" {
+			return nil, fmt.Errorf("phone_home.post: %q is nothing we could tell", k)
+		}
+	}
+	return form, nil
+}
+
+func (t *Target) post(ctx context.Context, where string, form url.Values) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, where, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := t.HTTP.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		return fmt.Errorf("the server says %s", resp.Status)
+	}
+	return nil
+}
+
+// finalMessage tells the console that all is done, and writes the mark that
+// others wait for.
+func finalMessage(_ context.Context, t *Target, c *cloudconfig.Config) error {
+	up, _, _ := strings.Cut(readFile("/proc/uptime"), " ")
+	stamp := t.Now().UTC().Format(time.RFC1123Z)
+	msg := c.FinalMessage
+	if msg == "" {
+		msg = "Cloud-init finished at $TIMESTAMP. Datasource $DATASOURCE. Up $UPTIME seconds"
+	}
+	s, _, _ := state.LoadStatus(t.Tree)
+	ds := ""
+	if s != nil && s.Datasource != nil {
+		ds = *s.Datasource
+	}
+	var pairs []string
+	for k, v := range map[string]string{"uptime": up, "timestamp": stamp, "version": Version, "datasource": ds} {
+		pairs = append(pairs, "${"+k+"}", v, "$"+k, v, "${"+strings.ToUpper(k)+"}", v, "$"+strings.ToUpper(k), v,
+			"{{"+k+"}}", v, "{{ "+k+" }}", v, "{{"+strings.ToUpper(k)+"}}", v)
+	}
+	t.say("%s", strings.NewReplacer(pairs...).Replace(strings.TrimPrefix(msg, "## template: jinja\n")))
+	if t.InstanceID == "" || t.Tree.Planned() {
+		return nil
+	}
+	return t.quietly(func() error {
+		return t.write(state.InstanceDir(t.InstanceID)+"/boot-finished", up+" - "+stamp+"\n", 0o644)
+	})
+}
+
+// Version is how we call ourselves in messages and in instance-data.
+const Version = "ros"
+
+func readFile(p string) string {
+	b, _ := os.ReadFile(p)
+	return strings.TrimSpace(string(b))
+}
+
+// powerState stops or restarts the machine, when the condition holds.
+func powerState(ctx context.Context, t *Target, c *cloudconfig.Config) error {
+	p := c.PowerState
+	if p.Mode == "" {
+		return Skip("power_state is not set")
+	}
+	flag, ok := map[string]string{"poweroff": "-P", "reboot": "-r", "halt": "-H"}[p.Mode]
+	if !ok {
+		return fmt.Errorf("power_state.mode: %q is none of poweroff, reboot, halt", p.Mode)
+	}
+	delay := strings.TrimPrefix(p.Delay, "+")
+	if delay == "" || delay == "now" {
+		delay = "0"
+	}
+	if n, err := strconv.Atoi(delay); err != nil || n < 0 {
+		return fmt.Errorf("power_state.delay: %q: write `now` or a number of minutes", p.Delay)
+	}
+	if p.Condition.Never {
+		return Skip("power_state.condition is false")
+	}
+	if cond := p.Condition.Command; cond.Shell != "" || len(cond.Args) > 0 {
+		if t.Tree.Planned() || !t.Live {
+			t.Tree.Note(tree.Change{Op: tree.Run, Target: "power_state.condition: " + cond.String()})
+		} else if err := t.Run(t.Command(ctx, cond.Argv()...)); err != nil {
+			if _, exited := errors.AsType[*exec.ExitError](err); exited {
+				return Skip("power_state.condition says no")
+			}
+			return fmt.Errorf("power_state.condition: %w", err)
+		}
+	}
+	when := "+" + delay
+	if delay == "0" {
+		when = "now"
+	}
+	argv := []string{"shutdown", flag, when}
+	if p.Message != "" {
+		argv = append(argv, p.Message)
+	}
+	// What is told about this boot must lie on the disk before it ends.
+	t.Later = append(t.Later, argv)
+	t.Tree.Note(tree.Change{Op: tree.Run, Target: strings.Join(argv, " ")})
+	return nil
+}

@@ -1,0 +1,157 @@
+package execute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"rancheros/cloudconfig"
+	"rancheros/cloudinit/state"
+	"rancheros/cloudinit/tree"
+	"rancheros/paths"
+)
+
+// BootCmd runs bootcmd: early, at every boot, before the network is needed.
+// The first command that fails ends it.
+func BootCmd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
+	return t.commands(ctx, "bootcmd", c.BootCmd)
+}
+
+// Hostname, Sysctl and Modules are the appliers that process 1 runs early.
+func Hostname(ctx context.Context, t *Target, c *cloudconfig.Config) error {
+	return unskipped(hostname(ctx, t, c))
+}
+
+// Sysctl is the applier of rancher.sysctl.
+func Sysctl(ctx context.Context, t *Target, c *cloudconfig.Config) error {
+	return unskipped(sysctl(ctx, t, c))
+}
+
+// Modules is the applier of rancher.modules.
+func Modules(ctx context.Context, t *Target, c *cloudconfig.Config) error {
+	return unskipped(modules(ctx, t, c))
+}
+
+// runcmd runs what the user wrote to run, when all else is done.
+func runcmd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
+	if len(c.RunCmd) == 0 {
+		return Skip("runcmd is empty")
+	}
+	return t.commands(ctx, "runcmd", c.RunCmd)
+}
+
+// commands runs a list. All are tried: upstream writes them into one script
+// without `set -e`, and so the exit code of the last one is that of all.
+func (t *Target) commands(ctx context.Context, what string, list []cloudconfig.Command) error {
+	var errs []error
+	for i, cmd := range list {
+		argv := cmd.Argv()
+		if argv[0] == "" || len(argv) == 3 && argv[0] == "sh" && strings.TrimSpace(argv[2]) == "" {
+			continue
+		}
+		if argv[0] == "cloud-init-per" {
+			errs = append(errs, t.per(ctx, argv[1:]))
+			continue
+		}
+		if err := t.Do(t.Command(ctx, argv...)); err != nil {
+			errs = append(errs, fmt.Errorf("%s[%d]: %w", what, i, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// per is cloud-init-per FREQUENCY NAME PROGRAM ARGS: run a program once, once
+// per instance or at each boot.
+func (t *Target) per(ctx context.Context, args []string) error {
+	if len(args) < 3 {
+		return errors.New("cloud-init-per: want FREQUENCY NAME PROGRAM [ARGUMENT...]")
+	}
+	a := Applier{Name: "per." + state.SafeName(strings.ReplaceAll(args[1], "-", "_"))}
+	switch args[0] {
+	case "always":
+		a.Every = Boot
+	case "instance":
+		a.Every = Instance
+	case "once":
+		a.Every = Once
+	default:
+		return fmt.Errorf("cloud-init-per: %q is none of always, instance, once", args[0])
+	}
+	if err := t.due(a); err != nil {
+		return unskipped(err)
+	}
+	if err := t.Do(t.Command(ctx, args[2:]...)); err != nil {
+		return err
+	}
+	return t.stamp(a)
+}
+
+// Per is the program cloud-init-per.
+func Per(ctx context.Context, t *Target, args []string) error { return t.per(ctx, args) }
+
+// runFolder runs the executable files of a folder, by name. All are tried.
+func (t *Target) runFolder(ctx context.Context, dir string, prefix []string) error {
+	names, err := t.Tree.List(dir)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	n := 0
+	for _, name := range names {
+		p := path.Join(dir, name)
+		node, err := t.Tree.Stat(p)
+		if err != nil || node.Kind != tree.File || node.Mode&0o111 == 0 {
+			continue
+		}
+		n++
+		errs = append(errs, t.script(ctx, p, prefix))
+	}
+	if n == 0 {
+		return Skip("there are no scripts in " + dir)
+	}
+	return errors.Join(errs...)
+}
+
+func (t *Target) script(ctx context.Context, p string, prefix []string) error {
+	argv := append(append([]string(nil), prefix...), p)
+	return t.Do(t.Command(ctx, argv...))
+}
+
+func scriptsVendor(ctx context.Context, t *Target, c *cloudconfig.Config) error {
+	if !is(c.VendorData.Enabled, true) {
+		return Skip("vendor_data.enabled is false")
+	}
+	return t.runFolder(ctx, state.Instance+"/scripts/vendor", c.VendorData.Prefix)
+}
+
+func scriptsPerOnce(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
+	return t.runFolder(ctx, state.Scripts+"/per-once", nil)
+}
+
+func scriptsPerBoot(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
+	return t.runFolder(ctx, state.Scripts+"/per-boot", nil)
+}
+
+func scriptsPerInstance(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
+	return t.runFolder(ctx, state.Scripts+"/per-instance", nil)
+}
+
+// scriptsUser runs the scripts of the user-data, and on our OS the one that
+// lies where the original kept it.
+func scriptsUser(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
+	err := t.runFolder(ctx, state.Instance+"/scripts", nil)
+	// Save puts the same script in both places; somebody else may have put one
+	// there without a datasource.
+	if !t.Ours || unskipped(err) == nil && err == nil || !t.Tree.Exists(paths.UserScript) {
+		return err
+	}
+	return errors.Join(unskipped(err), t.script(ctx, paths.UserScript, nil))
+}
+
+// BootHooks runs the #cloud-boothook parts: at each boot, as early as they are
+// known.
+func BootHooks(ctx context.Context, t *Target) error {
+	return unskipped(t.runFolder(ctx, state.Instance+"/boothooks", nil))
+}
