@@ -14,9 +14,9 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// stagger is how long a candidate has before the next one is tried as well
+// Stagger is how long a candidate has before the next one is tried as well
 // (RFC 8305 says 150 to 250 ms).
-const stagger = 150 * time.Millisecond
+const Stagger = 150 * time.Millisecond
 
 // A Client asks one service. It is not for use by several goroutines until the
 // first request has been answered.
@@ -133,7 +133,7 @@ func (c *Client) race(ctx context.Context, r Request) (*Response, error) {
 			if started < len(c.bases) {
 				start(c.bases[started])
 				started++
-				next.Reset(stagger)
+				next.Reset(Stagger)
 			}
 		case a := <-answers:
 			if a.err == nil || Status(a.err) != 0 {

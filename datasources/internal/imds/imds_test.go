@@ -138,8 +138,8 @@ func TestRaceKeepsTheBaseThatAnswers(t *testing.T) {
 		if !errors.Is(err, ErrAbsent) || c.Base() != "http://good" {
 			t.Errorf("Get() = %v from %q, want absent from http://good", err, c.Base())
 		}
-		if took := time.Since(begin); took != stagger {
-			t.Errorf("took %v, want %v", took, stagger)
+		if took := time.Since(begin); took != Stagger {
+			t.Errorf("took %v, want %v", took, Stagger)
 		}
 	})
 }
