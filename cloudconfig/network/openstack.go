@@ -1,0 +1,202 @@
+package network
+
+import (
+	"slices"
+	"strings"
+)
+
+// FromOpenStack reads network_data.json. Macs gives the devices of this machine
+// by MAC address in lower case, as far as they are known; a link whose address
+// is not among them is matched by its address and keeps the device's name.
+//
+// https://docs.openstack.org/nova/latest/user/metadata.html
+func FromOpenStack(doc []byte, macs map[string]string) (*Config, []Problem) {
+	r := &openstack{reader: &reader{}, cfg: &Config{}, macs: macs, names: map[string]string{}}
+	v, ok := r.parse(doc)
+	if !ok {
+		return r.cfg, r.problems
+	}
+	v.warnUnknown("links", "networks", "services")
+	links := v.get("links").list()
+	for _, l := range links {
+		r.name(l)
+	}
+	// A VLAN is called after the link below it, which may come later.
+	for range links {
+		for _, l := range links {
+			r.nameVLAN(l)
+		}
+	}
+	for _, l := range links {
+		r.link(l)
+	}
+	for _, n := range v.get("networks").list() {
+		r.network(n)
+	}
+	for _, s := range v.get("services").list() {
+		add(&r.cfg.DNS, service(s))
+	}
+	return r.cfg, r.problems
+}
+
+type openstack struct {
+	*reader
+	cfg   *Config
+	macs  map[string]string
+	names map[string]string // by id
+}
+
+// name settles what a link that is no VLAN is called.
+func (r *openstack) name(v value) {
+	id, kind := v.get("id").text(), v.get("type").text()
+	if id == "" {
+		v.errorf("the key id is missing")
+		return
+	}
+	switch name := v.get("name").text(); {
+	case kind == "vlan":
+	case kind == "bond" && name != "":
+		r.names[id] = name
+	case kind == "bond":
+		r.names[id] = id
+	default:
+		if device := r.macs[strings.ToLower(v.get("ethernet_mac_address").text())]; device != "" {
+			r.names[id] = device
+		} else {
+			r.names[id] = id
+		}
+	}
+}
+
+func (r *openstack) nameVLAN(v value) {
+	if v.get("type").text() != "vlan" {
+		return
+	}
+	id, parent := v.get("id").text(), r.names[v.get("vlan_link").text()]
+	if parent != "" && id != "" {
+		r.names[id] = parent + "." + v.get("vlan_id").text()
+	}
+}
+
+func (r *openstack) link(v value) {
+	id := v.get("id").text()
+	name, ok := r.names[id]
+	if !ok {
+		if id != "" {
+			v.get("vlan_link").errorf("there is no link %q", v.get("vlan_link").text())
+		}
+		return
+	}
+	if slices.ContainsFunc(r.cfg.Links, func(l Link) bool { return l.ID == name }) {
+		v.get("id").errorf("the link %q is there twice", id)
+		return
+	}
+	l := Link{ID: name, MTU: v.get("mtu").number(0, maxMTU)}
+	mac := v.get("ethernet_mac_address")
+	switch v.get("type").text() {
+	case "bond":
+		l.Kind, l.MAC = Bond, mac.mac()
+		r.bond(v, &l)
+	case "vlan":
+		l.Kind, l.MAC = VLAN, v.get("vlan_mac_address", "ethernet_mac_address").mac()
+		l.VLANID, l.Parent = v.get("vlan_id").number(0, 4094), r.names[v.get("vlan_link").text()]
+	default:
+		l.Kind, l.Match.MAC = Physical, mac.mac()
+		if l.Match.MAC == "" {
+			v.errorf("the key ethernet_mac_address is missing")
+			return
+		}
+		if device := r.macs[l.Match.MAC]; device != "" {
+			l.Name = device
+		}
+	}
+	r.cfg.Links = append(r.cfg.Links, l)
+}
+
+func (r *openstack) bond(v value, l *Link) {
+	for _, m := range v.get("bond_links").items() {
+		name, ok := r.names[m.text()]
+		if !ok {
+			m.errorf("there is no link %q", m.text())
+			continue
+		}
+		l.Members = append(l.Members, name)
+	}
+	keys := bondKeys()
+	for _, p := range v.pairs() {
+		bare, ok := strings.CutPrefix(p.key, "bond_")
+		if key := keys[strings.ReplaceAll(bare, "_", "-")]; ok && key != "" && p.there() {
+			if l.Parameters == nil {
+				l.Parameters = map[string]string{}
+			}
+			l.Parameters[key] = p.param(key)
+		}
+	}
+}
+
+// network gives a link one way to an address.
+func (r *openstack) network(v value) {
+	id := v.get("link")
+	name := r.names[id.text()]
+	i := slices.IndexFunc(r.cfg.Links, func(l Link) bool { return name != "" && l.ID == name })
+	if i < 0 {
+		id.errorf("there is no link %q", id.text())
+		return
+	}
+	l := &r.cfg.Links[i]
+	yes, no := true, false
+	switch kind := v.get("type"); kind.text() {
+	case "ipv4_dhcp", "dhcp4", "dhcp", "ipv4_dhcpv4":
+		l.DHCP4 = true
+	case "ipv6_dhcp", "dhcp6":
+		l.DHCP6, l.AcceptRA = true, &yes
+	case "ipv6_dhcpv6-stateful":
+		l.DHCP6, l.IPv6Mode, l.AcceptRA = true, "dhcp-stateful", &yes
+	case "ipv6_dhcpv6-stateless":
+		l.IPv6Mode = "dhcp-stateless"
+	case "ipv6_slaac":
+		l.IPv6Mode = "slaac"
+	case "static6":
+		l.AcceptRA = &no
+		r.static(v, l)
+	case "ipv4", "ipv6", "static":
+		r.static(v, l)
+	default:
+		r.report(kind, Error, nearest(kind.text(), []string{"ipv4", "ipv6", "ipv4_dhcp", "ipv6_dhcp", "ipv6_slaac"}), "%q is no type of a network", kind.text())
+		return
+	}
+	add(&l.DNS, DNS{v.get("dns_nameservers").servers(), v.get("dns_search").words()})
+	for _, s := range v.get("services").list() {
+		add(&l.DNS, service(s))
+	}
+	for _, item := range v.get("routes").list() {
+		r.route(item, l)
+	}
+}
+
+func (r *openstack) static(v value, l *Link) {
+	if p, ok := v.get("ip_address").prefix(v.get("netmask"), 64); ok {
+		l.Addresses = appendNew(l.Addresses, p)
+	} else if !v.get("ip_address").there() {
+		v.errorf("the key ip_address is missing")
+	}
+}
+
+// route adds a route, unless it is there: several networks of a link may name
+// the same gateway.
+func (r *openstack) route(v value, l *Link) {
+	for _, s := range v.get("services").list() {
+		add(&l.DNS, service(s))
+	}
+	route, ok := readRoute(v)
+	if ok && !slices.Contains(l.Routes, route) {
+		l.Routes = append(l.Routes, route)
+	}
+}
+
+func service(v value) DNS {
+	if v.get("type").text() != "dns" {
+		return DNS{}
+	}
+	return DNS{v.get("address").servers(), v.get("search").words()}
+}
