@@ -10,13 +10,26 @@ import (
 	"syscall"
 
 	"rancheros/cmd/ros/cli"
+	"rancheros/init/boot"
+	"rancheros/init/power"
+	"rancheros/init/respawn"
 )
 
 // An applet is a program inside this one. It returns the exit code.
 type applet func(ctx context.Context, args []string) int
 
 // applets by the name in argv[0]; `ros NAME ARGS` works as well.
-var applets = map[string]applet{}
+var applets = map[string]applet{
+	"init":             boot.Main,
+	boot.SysinitApplet: boot.SysinitMain,
+	"console-init":     consoleInit,
+	"respawn":          respawn.Main,
+	"poweroff":         powerCommand("poweroff"),
+	"reboot":           powerCommand("reboot"),
+	"halt":             powerCommand("halt"),
+	"shutdown":         powerCommand("shutdown"),
+	power.Applet:       power.DownMain,
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -91,7 +91,7 @@ func Run[M any](ctx context.Context, r Runner, phase string, m M, steps []Step[M
 			res.Outcome, res.Detail = Failed, err.Error()
 			r.Log.Warn(pos + " " + s.name + ": " + err.Error())
 		}
-		r.write(res)
+		r.Write(res)
 		if res.Outcome == Failed && s.must {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -133,7 +133,8 @@ func watch[M any](ctx context.Context, r Runner, log *slog.Logger, s Step[M], m 
 	}
 }
 
-func (r Runner) write(res Result) {
+// Write adds a result that no step made to the record.
+func (r Runner) Write(res Result) {
 	if r.Record == nil {
 		return
 	}
