@@ -188,18 +188,24 @@ func Bytes(v any) []byte {
 var ErrMissing = errors.New("required key is missing")
 
 // VendorData returns the part of an OpenStack-like vendor data document that
-// is for cloud-init: a text as it is, of a mapping the value of "cloud-init".
+// is for cloud-init: a text as it is, of a mapping the value of "cloud-init", of
+// several parts a #cloud-config-archive.
 func VendorData(v any) []byte {
-	m := AsDoc(v)
-	if m == nil {
+	if m := AsDoc(v); m != nil {
+		v = m["cloud-init"]
+	}
+	l, ok := v.([]any)
+	if !ok {
 		return Bytes(v)
 	}
-	switch ci := m["cloud-init"].(type) {
-	case string:
-		return []byte(ci)
-	case nil:
-		return nil
-	default:
-		return Bytes(ci)
+	if len(l) == 1 {
+		if s, ok := l[0].(string); ok {
+			return Bytes(s)
+		}
 	}
+	b := Bytes(v)
+	if b == nil {
+		return nil
+	}
+	return append([]byte("#cloud-config-archive\n"), b...)
 }
