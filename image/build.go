@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"rancheros/image/deb"
 	"rancheros/image/kernel"
 	"rancheros/image/oci"
@@ -78,6 +80,11 @@ func Build(ctx context.Context, o Options) error {
 	if err := o.absolute(); err != nil {
 		return err
 	}
+	unlock, err := o.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	stamp, err := o.stamp()
 	if err != nil {
 		return err
@@ -106,6 +113,22 @@ func (o *Options) absolute() error {
 		*p = abs
 	}
 	return os.MkdirAll(o.Out, 0o755)
+}
+
+// lock waits until no other build writes to Out.
+func (o *Options) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(o.Out, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		o.Log("another build is running; waiting for it")
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+	}
+	return func() { f.Close() }, nil
 }
 
 // resolve finds out which packages are wanted and gets them.

@@ -61,11 +61,12 @@ func version(repo string) (string, error) {
 }
 
 // commitTime is the time that all files get: SOURCE_DATE_EPOCH, or that of the
-// last commit.
+// commit that set the version. So commits which change nothing in the image
+// change no byte of it.
 func commitTime(repo string) (time.Time, error) {
 	text := os.Getenv("SOURCE_DATE_EPOCH")
 	if text == "" {
-		out, err := exec.Command("git", "-C", repo, "log", "-1", "--format=%ct").Output()
+		out, err := exec.Command("git", "-C", repo, "log", "-1", "--format=%ct", "--", "VERSION").Output()
 		if err != nil {
 			return time.Time{}, errors.New("there is no git history to take the time from: set SOURCE_DATE_EPOCH")
 		}

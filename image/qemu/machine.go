@@ -1,0 +1,88 @@
+package qemu
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// A Machine is what to boot.
+type Machine struct {
+	// Out is the folder with vmlinuz, initrd and ros.iso.
+	Out string
+	// Memory in MiB, and virtual processors.
+	Memory, CPUs int
+	// KVM uses the hardware; else QEMU emulates.
+	KVM bool
+	// Major is QEMU's version.
+	Major int
+	// SSHPort on this machine leads to port 22 of the guest.
+	SSHPort int
+	// Disk is the file of the state disk, or "".
+	Disk string
+	// Cloud says what the machine believes.
+	Cloud Cloud
+	// Append is added to the kernel command line.
+	Append string
+}
+
+// A Cloud is what a machine in a cloud sees.
+type Cloud struct {
+	// SMBIOS are arguments of -smbios.
+	SMBIOS []string
+	// Drives are read-only disc images.
+	Drives []string
+	// Metadata is a command that speaks HTTP on its standard input and output,
+	// for http://169.254.169.254.
+	Metadata string
+}
+
+// Args is QEMU's command line.
+func (m Machine) Args() []string {
+	args := []string{
+		"-name", "ros", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "mon:stdio",
+		"-machine", "q35", "-m", strconv.Itoa(m.Memory), "-smp", strconv.Itoa(m.CPUs),
+		"-device", "virtio-rng-pci",
+	}
+	switch {
+	case m.KVM:
+		args = append(args, "-accel", "kvm", "-cpu", "max")
+	case TooOld(m.Major):
+		args = append(args, "-accel", "tcg,thread=multi", "-cpu", "max,-cx16")
+	default:
+		args = append(args, "-accel", "tcg,thread=multi", "-cpu", "max")
+	}
+	for _, s := range m.Cloud.SMBIOS {
+		args = append(args, "-smbios", s)
+	}
+	netdev := fmt.Sprintf("user,id=n0,hostfwd=tcp:127.0.0.1:%d-:22", m.SSHPort)
+	if m.Cloud.Metadata != "" {
+		// slirp forwards only addresses of its own network.
+		netdev += ",net=169.254.0.0/16,host=169.254.0.2,guestfwd=tcp:169.254.169.254:80-cmd:" + m.Cloud.Metadata
+	}
+	args = append(args, "-netdev", netdev, "-device", "virtio-net-pci,netdev=n0")
+	if m.Disk != "" {
+		args = append(args, "-drive", "if=virtio,cache=writeback,format="+format(m.Disk)+",file="+m.Disk)
+	}
+	for _, d := range append([]string{filepath.Join(m.Out, "ros.iso")}, m.Cloud.Drives...) {
+		args = append(args, "-drive", "if=virtio,format=raw,readonly=on,file="+d)
+	}
+	return append(args, "-kernel", filepath.Join(m.Out, "vmlinuz"), "-initrd", filepath.Join(m.Out, "initrd"), "-append", m.cmdline())
+}
+
+func format(disk string) string {
+	if strings.HasSuffix(disk, ".qcow2") {
+		return "qcow2"
+	}
+	return "raw"
+}
+
+func (m Machine) cmdline() string {
+	// A starved virtual processor makes the kernel think that its timer is broken.
+	line := "console=ttyS0 panic=10 loglevel=6 no_timer_check"
+	if m.Disk != "" {
+		line += " rancher.state.dev=LABEL=RANCHER_STATE rancher.state.autoformat=[/dev/vda]"
+	}
+	return strings.TrimSpace(line + " " + m.Append)
+}
