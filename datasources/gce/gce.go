@@ -1,0 +1,252 @@
+// Package gce reads the metadata server of Google Compute Engine.
+//
+// https://cloud.google.com/compute/docs/metadata/overview
+package gce
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/compute/metadata"
+	"golang.org/x/sync/errgroup"
+
+	"rancheros/cloudconfig/network"
+	"rancheros/datasources"
+	"rancheros/datasources/internal/imds"
+	"rancheros/datasources/internal/wire"
+)
+
+// Kind is the Google Compute Engine datasource.
+var Kind = datasources.Kind{
+	Name:     "gce",
+	Upstream: "GCE",
+	Aliases:  []string{"google"},
+	Needs:    datasources.Network,
+	Detect:   detect,
+	Fetch:    fetch,
+}
+
+func detect(h *datasources.Host) datasources.Finding {
+	if v := h.DMI("product_name"); v == "Google Compute Engine" || v == "Google" {
+		return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("DMI product_name is %q", v)}
+	}
+	if v := h.DMI("product_serial"); strings.HasPrefix(v, "GoogleCloud-") {
+		return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("DMI product_serial is %q", v)}
+	}
+	return datasources.Finding{}
+}
+
+// base is an address and no name, so that a wrong resolver cannot send us to
+// somebody else.
+const base = "http://169.254.169.254"
+
+var service = imds.Service{Bases: []string{base}}
+
+// answers are what is asked of the server, all at once.
+type answers struct {
+	id, zone, hostname, machine string
+	instance, project           map[string]any
+	interfaces                  []iface
+}
+
+// An iface is one of network-interfaces.
+type iface struct {
+	MAC           string   `json:"mac"`
+	IP            string   `json:"ip"`
+	IPv6          []string `json:"ipv6"`
+	MTU           int      `json:"mtu"`
+	DHCPv6Refresh string   `json:"dhcpv6Refresh"`
+	AccessConfigs []struct {
+		ExternalIP string `json:"externalIp"`
+	} `json:"accessConfigs"`
+}
+
+func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, error) {
+	at := base
+	if env.Endpoint != "" {
+		at = strings.TrimRight(env.Endpoint, "/")
+	}
+	a, err := ask(ctx, client(env), at)
+	if err != nil {
+		return nil, fmt.Errorf("gce: %w", err)
+	}
+	userData, err := a.userData()
+	if err != nil {
+		return nil, fmt.Errorf("gce: %w", err)
+	}
+	zone := path.Base(a.zone)
+	in := &datasources.Instance{
+		Subplatform:  "metadata (" + at + ")",
+		ID:           a.id,
+		Hostname:     short(a.hostname),
+		PublicKeys:   a.keys(time.Now()),
+		Zone:         zone,
+		Region:       zone[:max(strings.LastIndex(zone, "-"), 0)],
+		InstanceType: baseOrNone(a.machine),
+		UserData:     userData,
+		Network:      a.network(env.Host),
+		Metadata: map[string]any{
+			"instance-id": a.id, "availability-zone": zone, "local-hostname": a.hostname,
+			"instance-data": a.instance, "project-data": a.project,
+		},
+	}
+	for _, i := range a.interfaces {
+		wire.SortIPs(in, append([]string{i.IP}, i.IPv6...)...)
+		for _, c := range i.AccessConfigs {
+			wire.SortIPs(in, c.ExternalIP)
+		}
+	}
+	return in, nil
+}
+
+// client is Google's own. Each answer must carry the header that only their
+// server sends, except from an endpoint that a person named.
+func client(env datasources.Env) *metadata.Client {
+	h := service.HTTP(env)
+	h.Transport = fromGoogle{next: h.Transport, any: env.Endpoint != ""}
+	return metadata.NewClient(h)
+}
+
+type fromGoogle struct {
+	next http.RoundTripper
+	any  bool
+}
+
+func (f fromGoogle) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := f.next.RoundTrip(r)
+	if err == nil && res.StatusCode == http.StatusOK && !f.any && res.Header.Get("Metadata-Flavor") != "Google" {
+		return nil, &imds.Error{Method: r.Method, URL: r.URL.String(), Err: errors.New("the answer is not from Google: it lacks the header Metadata-Flavor")}
+	}
+	return res, err
+}
+
+func ask(ctx context.Context, c *metadata.Client, at string) (answers, error) {
+	var a answers
+	g, ctx := errgroup.WithContext(ctx)
+	text := func(into *string, path string, needed bool) {
+		g.Go(func() error {
+			s, err := get(ctx, c, at, path)
+			if errors.Is(err, imds.ErrAbsent) && !needed {
+				return nil
+			}
+			*into = strings.TrimSpace(s)
+			if err == nil && *into == "" && needed {
+				err = fmt.Errorf("GET %s: the answer is empty", at+prefix+path)
+			}
+			return err
+		})
+	}
+	object := func(into any, path string) {
+		g.Go(func() error {
+			s, err := get(ctx, c, at, path)
+			if errors.Is(err, imds.ErrAbsent) || err == nil && strings.TrimSpace(s) == "" {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := json.Unmarshal([]byte(s), into); err != nil {
+				return fmt.Errorf("GET %s: %w", at+prefix+path, err)
+			}
+			return nil
+		})
+	}
+	text(&a.id, "instance/id", true)
+	text(&a.zone, "instance/zone", true)
+	text(&a.hostname, "instance/hostname", true)
+	text(&a.machine, "instance/machine-type", false)
+	object(&a.instance, "instance/attributes/?recursive=True")
+	object(&a.project, "project/attributes/?recursive=True")
+	object(&a.interfaces, "instance/network-interfaces/?recursive=True&alt=json")
+	return a, g.Wait()
+}
+
+const prefix = "/computeMetadata/v1/"
+
+// get makes our errors of the client's.
+func get(ctx context.Context, c *metadata.Client, at, path string) (string, error) {
+	s, err := c.GetWithContext(ctx, path)
+	if err == nil {
+		return s, nil
+	}
+	if e, ok := errors.AsType[*imds.Error](err); ok {
+		return "", e
+	}
+	e := &imds.Error{Method: http.MethodGet, URL: at + prefix + path, Err: err}
+	if _, ok := errors.AsType[metadata.NotDefinedError](err); ok {
+		e.Status, e.Err = http.StatusNotFound, nil
+	}
+	if status, ok := errors.AsType[*metadata.Error](err); ok {
+		e.Status, e.Err = status.Code, nil
+	}
+	return "", e
+}
+
+// userData is the attribute user-data, or startup-script, which RancherOS read
+// as well.
+func (a *answers) userData() ([]byte, error) {
+	d := wire.Doc(a.instance)
+	s, _ := d["user-data"].(string)
+	if s == "" {
+		s, _ = d["startup-script"].(string)
+		return wire.Bytes(s), nil
+	}
+	switch encoding := d.Str("user-data-encoding"); encoding {
+	case "":
+		return []byte(s), nil
+	case "base64":
+		return wire.Base64([]byte(s))
+	default:
+		return nil, fmt.Errorf("attribute user-data-encoding is %q, want base64 or nothing", encoding)
+	}
+}
+
+func (a *answers) network(h *datasources.Host) *network.Config {
+	var c network.Config
+	for i, n := range a.interfaces {
+		if n.MAC == "" || len(h.Links) > 0 && wire.LinkName(h, n.MAC) == "" {
+			continue
+		}
+		l := wire.Link(h, n.MAC, "eth"+strconv.Itoa(i))
+		l.DHCP4 = n.IP != "" || len(n.IPv6) == 0
+		l.DHCP6 = len(n.IPv6) > 0 || n.DHCPv6Refresh != ""
+		l.MTU = n.MTU
+		if len(a.interfaces) > 1 {
+			metric := 100 * (i + 1)
+			l.DHCP4Overrides.RouteMetric = &metric
+			if l.DHCP6 {
+				l.DHCP6Overrides.RouteMetric = &metric
+			}
+		}
+		c.Links = append(c.Links, l)
+	}
+	if len(c.Links) == 0 {
+		return nil
+	}
+	return &c
+}
+
+// short is the first label of a name; Google asks for it, because their names
+// are longer than a host name may be.
+func short(name string) string {
+	if a, err := netip.ParseAddr(name); err == nil {
+		return wire.Hostname(a.String())
+	}
+	name, _, _ = strings.Cut(name, ".")
+	return name
+}
+
+func baseOrNone(s string) string {
+	if s == "" {
+		return ""
+	}
+	return path.Base(s)
+}
