@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -200,5 +201,29 @@ func (e *Engine) Wait(ctx context.Context, id string) (int, error) {
 			return 0, errors.New(end.Error.Message)
 		}
 		return int(end.StatusCode), nil
+	}
+}
+
+// Load reads images from an archive as `docker save` makes it, compressed or
+// not.
+func (e *Engine) Load(ctx context.Context, archive io.Reader) error {
+	res, err := e.api.ImageLoad(ctx, archive)
+	if err != nil {
+		return fmt.Errorf("load images: %w", err)
+	}
+	defer res.Close()
+	d := json.NewDecoder(res)
+	for {
+		var line struct {
+			Error string `json:"error"`
+		}
+		switch err := d.Decode(&line); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("load images: %w", err)
+		case line.Error != "":
+			return fmt.Errorf("load images: %s", line.Error)
+		}
 	}
 }

@@ -13,6 +13,10 @@ import (
 	"rancheros/init/boot"
 	"rancheros/init/power"
 	"rancheros/init/respawn"
+	"rancheros/services/cron"
+	"rancheros/services/preload"
+	"rancheros/services/udev"
+	"rancheros/services/userdocker"
 )
 
 // An applet is a program inside this one. It returns the exit code.
@@ -29,6 +33,11 @@ var applets = map[string]applet{
 	"halt":             powerCommand("halt"),
 	"shutdown":         powerCommand("shutdown"),
 	power.Applet:       power.DownMain,
+	"user-docker":      userdocker.Main,
+	"wait-for-docker":  userdocker.WaitMain,
+	"preload-images":   preload.Main,
+	"udev-settle":      udev.Main,
+	"system-cron":      cron.Main,
 }
 
 func main() {
