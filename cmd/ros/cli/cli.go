@@ -13,7 +13,9 @@ import (
 )
 
 // commands are the subcommands, in the order of `ros --help`.
-var commands = []func() *cobra.Command{}
+var commands = []func() *cobra.Command{
+	newNetwork,
+}
 
 // Version is set by the linker: v0.1.0.
 var Version = "v0.0.0-dev"
