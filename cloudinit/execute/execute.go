@@ -135,45 +135,48 @@ func (t *Target) apply(ctx context.Context, a Applier, c *cloudconfig.Config) (R
 	res := Result{Name: a.Name, start: start, phase: a.Phase}
 	before := len(t.Tree.Changes())
 	t.warnings, t.applier = nil, a.Name
-	err := t.due(a)
-	if err == nil {
-		err = guard(func() error { return a.Apply(ctx, t, c) })
-		if err == nil {
-			err = t.stamp(a)
-		}
-	}
-	err = errors.Join(unskipped(err), t.Tree.Sync(), skipped(err))
+	why, err := t.turn(ctx, a, c)
+	err = errors.Join(err, t.Tree.Sync())
 	res.full = t.Tree.Changes()[before:]
 	res.Changes = t.show(res.full)
 	res.Warnings = t.warnings
 	res.Seconds = t.Now().Sub(start).Seconds()
-	why, isSkip := errors.AsType[skip](err)
 	switch {
-	case isSkip && unskipped(err) != nil || err != nil && !isSkip:
+	case err != nil:
 		res.Outcome, res.Why = Failed, err.Error()
-		return res, err
-	case isSkip && len(res.full) == 0:
-		res.Outcome, res.Why = Skipped, string(why)
 	case len(res.full) > 0:
 		res.Outcome = Changed
+	case why != "":
+		res.Outcome, res.Why = Skipped, why
 	default:
 		res.Outcome = Unchanged
 	}
-	return res, nil
+	return res, err
 }
 
-// skipped is err if it is a mere skip, unskipped if it is not.
-func skipped(err error) error {
-	if s, ok := err.(skip); ok {
-		return s
+// turn gives an applier its turn, if it is due; why it had nothing to do is no
+// error.
+func (t *Target) turn(ctx context.Context, a Applier, c *cloudconfig.Config) (why string, err error) {
+	if err := t.due(a); err != nil {
+		return skipped(err)
 	}
-	return nil
+	why, err = skipped(guard(func() error { return a.Apply(ctx, t, c) }))
+	if err != nil {
+		return "", err
+	}
+	return why, t.stamp(a)
+}
+
+// skipped takes the reason out of an error that is none.
+func skipped(err error) (why string, _ error) {
+	if s, ok := errors.AsType[skip](err); ok {
+		return string(s), nil
+	}
+	return "", err
 }
 
 func unskipped(err error) error {
-	if _, ok := err.(skip); ok {
-		return nil
-	}
+	_, err = skipped(err)
 	return err
 }
 

@@ -26,6 +26,12 @@ type Kernel interface {
 	MetadataForbidden() bool
 	// LoadModule loads a kernel module and what it needs.
 	LoadModule(name, params string) error
+	HasModule(name string) bool
+}
+
+func (linux) HasModule(name string) bool {
+	_, err := os.Stat("/sys/module/" + name)
+	return err == nil
 }
 
 func (linux) LoadModule(name, params string) error {

@@ -71,7 +71,7 @@ func modules(_ context.Context, t *Target, c *cloudconfig.Config) error {
 		}
 		conf.WriteString(f[0] + "\n")
 		name := strings.ReplaceAll(f[0], "-", "_")
-		if !t.Live || t.Tree.Exists("/sys/module/"+name) {
+		if t.Live && t.Kernel.HasModule(name) {
 			continue
 		}
 		errs = append(errs, t.Set("module "+name, strings.Join(f[1:], " "), func() error {

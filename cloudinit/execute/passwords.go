@@ -12,8 +12,11 @@ import (
 )
 
 // newPasswords are whose passwords password and chpasswd set.
-func newPasswords(c *cloudconfig.Config, def *cloudconfig.User) []cloudconfig.UserPassword {
+func (t *Target) newPasswords(c *cloudconfig.Config, def *cloudconfig.User) []cloudconfig.UserPassword {
 	var all []cloudconfig.UserPassword
+	if t.Password != "" && c.Password == "" && def != nil {
+		all = append(all, byLooks(def.Name, t.Password.Reveal()))
+	}
 	if c.Password != "" && def != nil {
 		all = append(all, byLooks(def.Name, c.Password.Reveal()))
 	}
@@ -39,9 +42,9 @@ func byLooks(name, pass string) cloudconfig.UserPassword {
 }
 
 // passwordNames are those whose password the passwords applier sets.
-func passwordNames(c *cloudconfig.Config, def *cloudconfig.User) map[string]bool {
+func (t *Target) passwordNames(c *cloudconfig.Config, def *cloudconfig.User) map[string]bool {
 	all := map[string]bool{}
-	for _, p := range newPasswords(c, def) {
+	for _, p := range t.newPasswords(c, def) {
 		all[p.Name] = true
 	}
 	return all
@@ -50,7 +53,7 @@ func passwordNames(c *cloudconfig.Config, def *cloudconfig.User) map[string]bool
 // passwords sets passwords of accounts that are there.
 func passwords(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	_, def := t.wanted(c)
-	list := newPasswords(c, def)
+	list := t.newPasswords(c, def)
 	if len(list) == 0 {
 		return Skip("neither password nor chpasswd is set")
 	}

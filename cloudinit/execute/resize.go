@@ -85,7 +85,7 @@ func (t *Target) mountOf(d string) (dev, at, fstype string, err error) {
 	if dev == "/dev/root" {
 		dev = t.rootDevice()
 	}
-	if dev == "" {
+	if dev == "" && d != "/" {
 		return "", "", "", errors.New("nothing is mounted there")
 	}
 	return dev, at, fstype, nil

@@ -144,10 +144,10 @@ func scriptsUser(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
 	err := t.runFolder(ctx, state.Instance+"/scripts", nil)
 	// Save puts the same script in both places; somebody else may have put one
 	// there without a datasource.
-	if !t.Ours || unskipped(err) == nil && err == nil || !t.Tree.Exists(paths.UserScript) {
+	if why, _ := skipped(err); !t.Ours || why == "" || !t.Tree.Exists(paths.UserScript) {
 		return err
 	}
-	return errors.Join(unskipped(err), t.script(ctx, paths.UserScript, nil))
+	return t.script(ctx, paths.UserScript, nil)
 }
 
 // BootHooks runs the #cloud-boothook parts: at each boot, as early as they are

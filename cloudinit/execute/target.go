@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"rancheros/cloudconfig"
 	"rancheros/cloudinit/accounts"
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
@@ -38,6 +39,8 @@ type Target struct {
 	// Keys are the public keys that the cloud gave; RandomSeed its entropy.
 	Keys       []string
 	RandomSeed []byte
+	// Password is the one the cloud made for the default user.
+	Password cloudconfig.Secret
 	// Hostname is what the cloud calls this machine, where no config does.
 	Hostname string
 	// DefaultUser is who gets Keys where it is not our OS; "" asks the tree.

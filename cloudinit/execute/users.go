@@ -151,7 +151,7 @@ func users(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	}
 	var made []accounts.User
 	for _, u := range want {
-		a, err := t.account(db, u, passwordNames(c, def))
+		a, err := t.account(db, u, t.passwordNames(c, def))
 		if err != nil {
 			errs = append(errs, err)
 			continue

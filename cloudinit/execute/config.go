@@ -1,0 +1,151 @@
+package execute
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig"
+	"rancheros/cloudinit/state"
+)
+
+// baseKeys are those of the distribution's cloud.cfg that say how its machines
+// are to be; the others configure upstream's program.
+var baseKeys = map[string]bool{
+	"disable_root": true, "disable_root_opts": true, "growpart": true, "locale": true, "manage_etc_hosts": true,
+	"mount_default_fields": true, "ntp": true, "preserve_hostname": true, "resize_rootfs": true, "ssh_deletekeys": true,
+	"ssh_genkeytypes": true, "ssh_pwauth": true, "timezone": true, "users": true, "vendor_data": true, "vendor_data2": true,
+}
+
+// LoadConfig is the config that this machine was told, and what is wrong with
+// it. The config is good to apply even if there is an error. On our OS it is
+// made of the layers, elsewhere of cloud.cfg and the user-data.
+func (t *Target) LoadConfig() (*cloudconfig.Config, error) {
+	if t.Ours {
+		c, _, err := cloudconfig.Load(t.Tree.Dir())
+		t.fromMetadata(c)
+		return c, onlyErrors(err)
+	}
+	known, kerr := state.Load(t.Tree)
+	if known != nil {
+		t.learn(known)
+	}
+	layers := t.baseLayers()
+	file := state.Instance + "/cloud-config.txt"
+	doc, err := t.Tree.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		kerr = errors.Join(kerr, err)
+	}
+	c, err := resolve(append(layers, cloudconfig.Layer{Name: "user-data", File: file, YAML: doc}))
+	return c, errors.Join(kerr, err)
+}
+
+// ReadConfig is the config of one document, on top of what the machine brings
+// along.
+func (t *Target) ReadConfig(file string, doc []byte) (*cloudconfig.Config, error) {
+	if t.Ours {
+		var known cloudconfig.Metadata
+		layers, err := cloudconfig.Layers(t.Tree.Dir(), &known)
+		c, rerr := resolve(append(layers, cloudconfig.Layer{Name: "user-data", File: file, YAML: doc}))
+		return c, errors.Join(onlyErrors(err), rerr)
+	}
+	if known, err := state.Load(t.Tree); err == nil && known != nil {
+		t.learn(known)
+	}
+	return resolve(append(t.baseLayers(), cloudconfig.Layer{Name: "user-data", File: file, YAML: doc}))
+}
+
+// learn takes over what the cloud said of this instance.
+func (t *Target) learn(k *state.Known) {
+	in := k.Instance
+	t.Keys, t.RandomSeed, t.Hostname, t.Password = in.PublicKeys, in.RandomSeed, in.Hostname, cloudconfig.Secret(in.Password)
+	if in.User != "" {
+		t.DefaultUser = in.User
+	}
+}
+
+// fromMetadata does the same on our OS, where metadata is a layer that has
+// keys and hostname in it already.
+func (t *Target) fromMetadata(c *cloudconfig.Config) {
+	known, err := state.Load(t.Tree)
+	if err != nil || known == nil {
+		return
+	}
+	t.RandomSeed = known.Instance.RandomSeed
+	t.Password = cloudconfig.Secret(known.Instance.Password)
+}
+
+// baseLayers are what the distribution's own cloud.cfg says, key by key.
+func (t *Target) baseLayers() []cloudconfig.Layer {
+	var layers []cloudconfig.Layer
+	for _, f := range t.cloudCfgs() {
+		doc, err := t.Tree.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		for _, l := range byKey(cloudconfig.Layer{Name: f, File: f, YAML: doc}) {
+			if baseKeys[l.Name] {
+				layers = append(layers, l)
+			}
+		}
+	}
+	return layers
+}
+
+// resolve is cloudconfig.Resolve for a machine that has no other config to
+// fall back on: of a layer that is not valid, only the keys that are at fault
+// are left out.
+func resolve(layers []cloudconfig.Layer) (*cloudconfig.Config, error) {
+	c, tr, err := cloudconfig.Resolve(layers...)
+	err = onlyErrors(err)
+	if err == nil || len(tr.LeftOut()) == 0 {
+		return c, err
+	}
+	var parts []cloudconfig.Layer
+	for _, l := range layers {
+		one := byKey(l)
+		if one == nil {
+			one = []cloudconfig.Layer{l}
+		}
+		parts = append(parts, one...)
+	}
+	c, _, _ = cloudconfig.Resolve(parts...)
+	return c, err
+}
+
+// byKey makes a layer of each top-level key; nil when the document is no map.
+func byKey(l cloudconfig.Layer) []cloudconfig.Layer {
+	var doc yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(l.YAML)).Decode(&doc); err != nil || doc.Kind != yaml.DocumentNode {
+		return nil
+	}
+	root := doc.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return nil
+	}
+	var out []cloudconfig.Layer
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		one := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: root.Content[i : i+2]}
+		b, err := yaml.Marshal(one)
+		if err != nil {
+			continue
+		}
+		out = append(out, cloudconfig.Layer{Name: root.Content[i].Value, File: l.File, YAML: b})
+	}
+	return out
+}
+
+// onlyErrors leaves warnings out of what cloudconfig says.
+func onlyErrors(err error) error {
+	ps, ok := errors.AsType[cloudconfig.Problems](err)
+	if !ok {
+		return err
+	}
+	if ps = ps.Errors(); len(ps) == 0 {
+		return nil
+	}
+	return fmt.Errorf("config: %w", ps)
+}
