@@ -92,7 +92,7 @@ type User struct {
 	// Name of the account. Two entries of the same name are one account.
 	Name string `yaml:"name"`
 	// UID to use; unset takes the next free one.
-	UID *int `yaml:"uid"`
+	UID *UID `yaml:"uid"`
 	// Gecos is the comment: the full name of a person.
 	Gecos string `yaml:"gecos"`
 	// HomeDir defaults to /home/NAME.

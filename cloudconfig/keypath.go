@@ -7,18 +7,12 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/shape"
 )
 
 // join is the path of key below path. A key with a dot in it is quoted.
-func join(path, key string) string {
-	if key == "" || strings.ContainsAny(key, `.[]" `) {
-		key = strconv.Quote(key)
-	}
-	if path == "" {
-		return key
-	}
-	return path + "." + key
-}
+func join(path, key string) string { return shape.Join(path, key) }
 
 // A token is a piece of a path as a person wrote it.
 type token struct {

@@ -72,6 +72,19 @@ func (u *User) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(u))
 }
 
+// A UID is the number of a user.
+type UID int
+
+// UnmarshalYAML reads a number, quoted or not.
+func (u *UID) UnmarshalYAML(n *yaml.Node) error {
+	v, err := strconv.Atoi(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil || v < 0 {
+		return fmt.Errorf("want a whole number, not %s", describe(n))
+	}
+	*u = UID(v)
+	return nil
+}
+
 // UserGroups are names of groups.
 type UserGroups []string
 

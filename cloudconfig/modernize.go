@@ -15,7 +15,6 @@ type rename struct {
 // renames at the top level, by the version of cloud-init that renamed them.
 var renames = []rename{
 	{"ca-certs", "ca_certs", "22.3"},
-	{"resize-rootfs", "resize_rootfs", "22.1"},
 }
 
 // userRenames are those below users and user.

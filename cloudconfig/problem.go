@@ -31,6 +31,8 @@ type Problem struct {
 	// Suggestion is what was probably meant, if that can be guessed.
 	Suggestion string   `json:"suggestion,omitempty"`
 	Severity   Severity `json:"severity"`
+	// Deprecated: a warning because the key or the form is old.
+	Deprecated bool `json:"deprecated,omitempty"`
 }
 
 // String is `file:line:column: path: message; did you mean X?`.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -169,6 +170,27 @@ func (m Mode) Perm(fallback fs.FileMode) fs.FileMode {
 
 // A Seconds is a duration in whole seconds.
 type Seconds int
+
+// UnmarshalYAML reads a number of seconds, or one with a unit: 90s, 2m.
+func (s *Seconds) UnmarshalYAML(n *yaml.Node) error {
+	text, err := scalarText(n)
+	if err != nil {
+		return err
+	}
+	if v, err := strconv.Atoi(text); err == nil && v >= 0 {
+		*s = Seconds(v)
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return fmt.Errorf("want a number of seconds, not %s", describe(n))
+	}
+	*s = Seconds(d.Round(time.Second) / time.Second)
+	return nil
+}
+
+// Duration is the same for package time.
+func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Second }
 
 // A Choice is one of a few words, of which true and false may be written as
 // bools of any spelling. Empty means unset.

@@ -8,6 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"rancheros/cloudconfig/modules"
 	"rancheros/cloudconfig/shape"
 )
 
@@ -86,12 +87,14 @@ func (s *strict) fields(n *yaml.Node, t reflect.Type, path string) {
 		here := join(path, k.Value)
 		f, ok := fieldOf(t, k.Value)
 		if !ok {
-			if path == "" && foreign(k.Value) {
-				continue
-			}
 			names := fieldNames(t)
 			if path == "" {
-				names = append(names, foreignKeys()...)
+				if _, ok := modules.Find(k.Value); ok {
+					continue // cloud-init's, but not ours
+				}
+				for _, m := range modules.Keys {
+					names = append(names, m.Name)
+				}
 			}
 			s.problem(k, here, shape.Nearest(k.Value, names), "no such key")
 			continue

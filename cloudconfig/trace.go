@@ -212,7 +212,7 @@ func known(path string, trees ...*yaml.Node) error {
 	if err != nil {
 		return err
 	}
-	ps := checkAlone("", nest(steps, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}))
+	ps := checkAlone("", nest(steps, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}), true)
 	return ps.Errors().asError()
 }
 

@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/modules"
+	"rancheros/cloudconfig/shape"
 )
 
 // A DocKind is what a document is meant to be.
@@ -27,19 +30,47 @@ func Validate(file string, doc []byte, as DocKind) Problems {
 	if as == NetworkConfig {
 		return Problems{{File: file, Severity: Error, Message: "network-config is not checked yet"}}
 	}
-	return checkAlone(file, root).sorted()
+	return checkAlone(file, root, false).sorted()
 }
 
-// checkAlone checks a tree, which it may change.
-func checkAlone(file string, root *yaml.Node) Problems {
-	ps := modernize(file, root)
+// checkAlone checks a tree, which it may change. With removals a null is a
+// removal and always allowed.
+func checkAlone(file string, root *yaml.Node, removals bool) Problems {
+	meant := asCloudInit(file, root, removals)
+	modernize(file, root) // its warnings are among those of asCloudInit
 	s := strict{file: file}
 	s.check(root, reflect.TypeFor[Config](), "")
-	return append(ps, s.problems...)
+	return append(s.problems, meant...)
 }
 
-func foreign(key string) bool { return false }
-func foreignKeys() []string   { return nil }
+// asCloudInit finds what cloud-init says of its own keys, and which of them do
+// nothing here.
+func asCloudInit(file string, root *yaml.Node, removals bool) Problems {
+	var ps Problems
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		k, v := root.Content[i], root.Content[i+1]
+		m, ok := modules.Find(k.Value)
+		if !ok {
+			continue
+		}
+		if m.Instead != "" {
+			ps = append(ps, Problem{File: file, Line: k.Line, Column: k.Column, Path: k.Value, Severity: Warning,
+				Message: "not supported on this operating system: " + m.Instead})
+		}
+		for _, f := range shape.Check(v, m.Shape(), join("", k.Value)) {
+			if removals && shape.KindOf(f.Node) == shape.Null {
+				continue
+			}
+			p := Problem{File: file, Line: f.Node.Line, Column: f.Node.Column, Path: f.Path,
+				Message: f.Message, Suggestion: f.Nearest, Severity: Error}
+			if f.Warn {
+				p.Severity, p.Deprecated = Warning, true
+			}
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
 
 // indentValue lets a value of several lines stand behind a key.
 func indentValue(value string) string {

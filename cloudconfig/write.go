@@ -33,7 +33,7 @@ func Set(root, path, value string) error {
 		if err != nil {
 			return err
 		}
-		if ps := checkAlone("", nest(steps, v)).Errors(); len(ps) > 0 {
+		if ps := checkAlone("", nest(steps, v), true).Errors(); len(ps) > 0 {
 			return ps
 		}
 		if hasIndex(steps) {
@@ -49,11 +49,11 @@ func Set(root, path, value string) error {
 // scalars and lists replace. A document with errors is refused whole, with its
 // Problems; file names it in them.
 func Merge(root, file string, doc []byte) error {
-	if ps := Validate(file, doc, CloudConfig).Errors(); len(ps) > 0 {
-		return ps
-	}
 	tree, ps := parse(file, doc)
 	if ps != nil {
+		return ps
+	}
+	if ps := checkAlone(file, tree, true).sorted().Errors(); len(ps) > 0 {
 		return ps
 	}
 	unplace(tree)

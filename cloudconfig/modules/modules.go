@@ -1,0 +1,177 @@
+// Package modules knows the keys of cloud-init's modules: which there are, what
+// each may hold, and what becomes of it on this operating system.
+//
+// What a key means is documented at
+// https://docs.cloud-init.io/en/latest/reference/modules.html
+package modules
+
+import "rancheros/cloudconfig/shape"
+
+// A Key is a top-level key of a cloud-config.
+type Key struct {
+	Name string
+	// Shape is built anew at each call.
+	Shape func() *shape.Shape
+	// Instead says what to do on this operating system, which does not act on
+	// the key. Empty: it does.
+	Instead string
+}
+
+// Find is the key of that name.
+func Find(name string) (Key, bool) {
+	for _, k := range Keys {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+// Why a key is not acted on.
+const (
+	noPackages = "there is no package manager; run the software as a container, or as a service in rancher.services"
+	noAgents   = "agents are not built in; run it as a container, or as a service in rancher.services"
+	noUbuntu   = "it belongs to another distribution and does nothing here"
+	imageOnly  = "it is for makers of other distributions' images and does nothing here"
+)
+
+// Keys are all of them, by module.
+var Keys = []Key{
+	// Who may log in.
+	{"users", users, ""},
+	{"user", defaultUser, ""},
+	{"groups", groups, ""},
+	{"ssh_authorized_keys", sshAuthorizedKeys, ""},
+	{"ssh_import_id", stringList, ""},
+	{"ssh_keys", sshKeys, ""},
+	{"ssh_deletekeys", shape.Flag, ""},
+	{"ssh_genkeytypes", sshGenKeyTypes, ""},
+	{"ssh_publish_hostkeys", sshPublishHostkeys, ""},
+	{"ssh_quiet_keygen", shape.Flag, ""},
+	{"allow_public_ssh_keys", shape.Flag, ""},
+	{"ssh_pwauth", sshPwauth, ""},
+	{"ssh", ssh, ""},
+	{"ssh_key_console_blacklist", distinctStrings, ""},
+	{"ssh_fp_console_blacklist", distinctStrings, ""},
+	{"no_ssh_fingerprints", shape.Flag, ""},
+	{"authkey_hash", shape.Text, ""},
+	{"disable_root", shape.Flag, ""},
+	{"disable_root_opts", shape.Text, ""},
+	{"chpasswd", chpasswd, ""},
+	{"password", shape.Text, ""},
+
+	// What the machine is called.
+	{"hostname", shape.Text, ""},
+	{"fqdn", shape.Text, ""},
+	{"prefer_fqdn_over_hostname", shape.Flag, ""},
+	{"preserve_hostname", shape.Flag, ""},
+	{"create_hostname_file", shape.Flag, ""},
+	{"manage_etc_hosts", manageEtcHosts, ""},
+	{"manage_resolv_conf", shape.Flag, ""},
+	{"resolv_conf", resolvConf, ""},
+
+	// Files and disks.
+	{"write_files", writeFiles, ""},
+	{"mounts", mounts, ""},
+	{"mount_default_fields", mountDefaultFields, ""},
+	{"swap", swap, ""},
+	{"growpart", growpart, ""},
+	{"resize_rootfs", resizeRootfs, ""},
+	{"disk_setup", diskSetup, ""},
+	{"fs_setup", fsSetup, ""},
+	{"device_aliases", deviceAliases, ""},
+
+	// Settings.
+	{"ntp", ntp, ""},
+	{"timezone", shape.Text, ""},
+	{"locale", locale, ""},
+	{"locale_configfile", shape.Text, ""},
+	{"keyboard", keyboard, ""},
+	{"ca_certs", caCerts, ""},
+	{"wireguard", wireguard, ""},
+	{"rsyslog", rsyslog, ""},
+	{"random_seed", randomSeed, ""},
+	{"disable_ec2_metadata", shape.Flag, ""},
+
+	// What is run.
+	{"bootcmd", bootcmd, ""},
+	{"runcmd", runcmd, ""},
+	{"power_state", powerState, ""},
+	{"phone_home", phoneHome, ""},
+	{"final_message", shape.Text, ""},
+
+	// The config itself.
+	{"merge_how", mergeHow, ""},
+	{"merge_type", mergeHow, ""},
+	{"launch-index", shape.Integer, ""},
+	{"vendor_data", vendorData, ""},
+	{"vendor_data2", vendorData, ""},
+	{"allow_userdata", shape.Flag, ""},
+	{"updates", updates, ""},
+	{"output", output, ""},
+	{"reporting", reporting, ""},
+
+	// Old names.
+	{"ca-certs", func() *shape.Shape { return caCerts().Outdated("22.3", "use ca_certs") }, ""},
+
+	// Packages.
+	{"packages", packages, noPackages},
+	{"package_update", shape.Flag, noPackages},
+	{"package_upgrade", shape.Flag, noPackages},
+	{"package_reboot_if_required", shape.Flag, noPackages},
+	{"apt_update", func() *shape.Shape { return shape.Flag().Outdated("22.2", "use package_update") }, noPackages},
+	{"apt_upgrade", func() *shape.Shape { return shape.Flag().Outdated("22.2", "use package_upgrade") }, noPackages},
+	{"apt_reboot_if_required", func() *shape.Shape {
+		return shape.Flag().Outdated("22.2", "use package_reboot_if_required")
+	}, noPackages},
+	{"apt", apt, noPackages},
+	{"apt_pipelining", aptPipelining, noPackages},
+	{"apk_repos", apkRepos, noPackages},
+	{"yum_repos", yumRepos, noPackages},
+	{"yum_repo_dir", shape.Text, noPackages},
+	{"zypper", zypper, noPackages},
+	{"snap", snap, noPackages},
+
+	// Agents.
+	{"ansible", ansible, "run ansible in a container, from runcmd or rancher.services"},
+	{"puppet", puppet, noAgents},
+	{"chef", chef, noAgents},
+	{"salt_minion", saltMinion, noAgents},
+	{"mcollective", mcollective, noAgents},
+	{"landscape", landscape, noAgents},
+	{"lxd", lxd, "LXD is not here; Docker is"},
+
+	// Of other distributions.
+	{"ubuntu_pro", ubuntuPro, noUbuntu},
+	{"ubuntu_advantage", func() *shape.Shape { return ubuntuPro().Outdated("24.1", "use ubuntu_pro") }, noUbuntu},
+	{"drivers", drivers, noUbuntu},
+	{"autoinstall", autoinstall, "use `ros install`"},
+	{"byobu_by_default", byobu, noUbuntu},
+	{"fan", fan, "use a Docker overlay network"},
+	{"grub_dpkg", grubDpkg, "`ros os upgrade` keeps the boot loader"},
+	{"grub-dpkg", func() *shape.Shape { return grubDpkg().Outdated("22.2", "use grub_dpkg") }, "`ros os upgrade` keeps the boot loader"},
+	{"rh_subscription", rhSubscription, noUbuntu},
+	{"spacewalk", spacewalk, noUbuntu},
+	{"rpi", rpi, noUbuntu},
+
+	// Of images.
+	{"system_info", anyMap, imageOnly},
+	{"cloud_init_modules", moduleList, imageOnly},
+	{"cloud_config_modules", moduleList, imageOnly},
+	{"cloud_final_modules", moduleList, imageOnly},
+}
+
+func stringList() *shape.Shape      { return shape.ListOf(shape.Text()) }
+func distinctStrings() *shape.Shape { return stringList().Distinct() }
+func anyMap() *shape.Shape          { return shape.MapOf(nil) }
+func anyList() *shape.Shape         { return shape.Of(shape.List) }
+
+// oldFlag and its like are keys spelt with a hyphen.
+func oldKey(name, since, use string, s *shape.Shape) shape.Key {
+	return shape.K(name, s.Outdated(since, "use "+use))
+}
+
+// moduleList is a list of names, each alone or as [name, frequency, ...].
+func moduleList() *shape.Shape {
+	return shape.ListOf(shape.Either(shape.Text(), anyList()))
+}

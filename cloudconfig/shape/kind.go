@@ -1,0 +1,162 @@
+package shape
+
+import (
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// KindOf is the kind of a value as YAML 1.1 has it.
+func KindOf(n *yaml.Node) Kind {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return Map
+	case yaml.SequenceNode:
+		return List
+	case yaml.AliasNode:
+		return KindOf(n.Alias)
+	}
+	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		return String
+	}
+	if n.Style&yaml.TaggedStyle != 0 {
+		return tagged(n.ShortTag())
+	}
+	switch v := n.Value; {
+	case v == "" || v == "~" || v == "null" || v == "Null" || v == "NULL":
+		if v == "" && n.Tag == "!!str" {
+			return String
+		}
+		return Null
+	case isBool(v):
+		return Bool
+	case isInt(v):
+		return Int
+	case isFloat(v):
+		return Float
+	case isDate(v):
+		return Date
+	}
+	return String
+}
+
+func tagged(tag string) Kind {
+	switch tag {
+	case "!!null":
+		return Null
+	case "!!bool":
+		return Bool
+	case "!!int":
+		return Int
+	case "!!float":
+		return Float
+	case "!!timestamp":
+		return Date
+	}
+	return String
+}
+
+func isBool(v string) bool {
+	switch v {
+	case "yes", "Yes", "YES", "no", "No", "NO", "true", "True", "TRUE", "false", "False", "FALSE",
+		"on", "On", "ON", "off", "Off", "OFF":
+		return true
+	}
+	return false
+}
+
+// truth of a bool of any spelling.
+func truth(v string) bool {
+	switch strings.ToLower(v) {
+	case "yes", "true", "on":
+		return true
+	}
+	return false
+}
+
+func only(s, letters string) bool {
+	return strings.Trim(s, letters) == ""
+}
+
+const digits = "0123456789_"
+
+// isInt: decimal, 0b…, 0x…, octal with a leading 0, and base 60 (1:30).
+func isInt(v string) bool {
+	v = strings.TrimLeft(v, "+-")
+	if v == "" || len(v) > 64 {
+		return false
+	}
+	switch {
+	case strings.HasPrefix(v, "0b") && len(v) > 2:
+		return only(v[2:], "01_")
+	case strings.HasPrefix(v, "0x") && len(v) > 2:
+		return only(v[2:], digits+"abcdefABCDEF")
+	case v == "0":
+		return true
+	case v[0] == '0':
+		return only(v[1:], "01234567_")
+	case v[0] < '1' || v[0] > '9':
+		return false
+	}
+	head, rest, sixty := strings.Cut(v, ":")
+	if !only(head, digits) {
+		return false
+	}
+	for sixty {
+		head, rest, sixty = strings.Cut(rest, ":")
+		if !isSixty(head) {
+			return false
+		}
+	}
+	return true
+}
+
+func isSixty(s string) bool {
+	return len(s) == 1 && only(s, digits[:10]) || len(s) == 2 && s[0] >= '0' && s[0] <= '5' && only(s[1:], digits[:10])
+}
+
+// isFloat: with a point, and if with an exponent then one that has a sign.
+func isFloat(v string) bool {
+	v = strings.TrimLeft(v, "+-")
+	switch v {
+	case ".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN":
+		return true
+	}
+	whole, frac, point := strings.Cut(v, ".")
+	if !point || len(v) > 64 || v == "." || !only(whole, digits) || strings.HasPrefix(whole, "_") {
+		return false
+	}
+	if at := strings.IndexAny(frac, "eE"); at >= 0 {
+		exp := frac[at+1:]
+		if len(exp) < 2 || (exp[0] != '+' && exp[0] != '-') || !only(exp[1:], digits[:10]) {
+			return false
+		}
+		frac = frac[:at]
+	}
+	if whole == "" && (frac == "" || frac[0] == '_') {
+		return false
+	}
+	return only(frac, digits)
+}
+
+// isDate: 2030-01-01, perhaps with a time behind it.
+func isDate(v string) bool {
+	if len(v) < 8 || v[4] != '-' || !only(v[:4], digits[:10]) {
+		return false
+	}
+	day, rest := v, ""
+	if at := strings.IndexAny(v, "Tt \t"); at >= 0 {
+		day, rest = v[:at], strings.TrimLeft(v[at+1:], " \t")
+		if strings.Count(rest, ":") < 2 || !only(rest, digits[:10]+":.+-Zz \t") {
+			return false
+		}
+		return datePart(day, 1)
+	}
+	return datePart(day, 2)
+}
+
+func datePart(day string, least int) bool {
+	month, date, ok := strings.Cut(day[5:], "-")
+	part := func(s string) bool { return len(s) >= least && len(s) <= 2 && only(s, digits[:10]) }
+	return ok && part(month) && part(date)
+}
