@@ -15,6 +15,8 @@ import (
 // commands are the subcommands, in the order of `ros --help`.
 var commands = []func() *cobra.Command{
 	newNetwork,
+	newService,
+	newCloudInit,
 }
 
 // Version is set by the linker: v0.1.0.

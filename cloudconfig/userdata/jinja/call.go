@@ -1,0 +1,345 @@
+package jinja
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// given are the arguments of a filter, test or method, with their values.
+type given struct {
+	list  []any
+	named map[string]any
+}
+
+func (r *render) given(a args) (given, error) {
+	var g given
+	for _, e := range a.list {
+		v, err := r.eval(e)
+		if err != nil {
+			return g, err
+		}
+		g.list = append(g.list, v)
+	}
+	for k, e := range a.named {
+		v, err := r.eval(e)
+		if err != nil {
+			return g, err
+		}
+		if g.named == nil {
+			g.named = map[string]any{}
+		}
+		g.named[k] = v
+	}
+	return g, nil
+}
+
+// arg is an argument by place or name, or else the default.
+func (g given) arg(i int, name string, or any) any {
+	if i < len(g.list) {
+		return g.list[i]
+	}
+	if v, ok := g.named[name]; ok {
+		return v
+	}
+	return or
+}
+
+func (g given) text(i int, name, or string) string {
+	if v := g.arg(i, name, nil); v != nil {
+		return str(v)
+	}
+	return or
+}
+
+func (g given) int(i int, name string, or int64) int64 {
+	if v, ok := g.arg(i, name, nil).(int64); ok {
+		return v
+	}
+	return or
+}
+
+func (g given) has(i int, name string) bool {
+	_, ok := g.named[name]
+	return ok || i < len(g.list)
+}
+
+// call is f(...): range, dict, namespace, or a method of a value.
+func (r *render) call(e callExpr) (any, error) {
+	g, err := r.given(e.args)
+	if err != nil {
+		return nil, err
+	}
+	switch of := e.of.(type) {
+	case nameRef:
+		switch of.name {
+		case "range":
+			return r.rangeOf(g, e.line)
+		case "dict":
+			return orEmpty(g.named), nil
+		case "namespace":
+			return &namespace{orEmpty(g.named)}, nil
+		}
+		return nil, errorf(e.line, "'%s' is undefined or cannot be called; there are range, dict and namespace", of.name)
+	case attrExpr:
+		v, err := r.eval(of.of)
+		if err != nil {
+			return nil, err
+		}
+		if u, ok := v.(undefined); ok {
+			return nil, errorf(e.line, "'%s' is undefined", u.name)
+		}
+		out, err := method(v, of.name, g, e.line)
+		if err != nil {
+			return nil, err
+		}
+		return out, r.charge(e.line, sizeOf(out))
+	}
+	return nil, errorf(e.line, "this cannot be called")
+}
+
+func orEmpty(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+func sizeOf(v any) int {
+	switch x := v.(type) {
+	case string:
+		return len(x)
+	case []any:
+		return 16 * len(x)
+	}
+	return 8
+}
+
+func (r *render) rangeOf(g given, line int) (any, error) {
+	from, to, step := int64(0), g.int(0, "", 0), g.int(2, "", 1)
+	if len(g.list) > 1 {
+		from, to = g.int(0, "", 0), g.int(1, "", 0)
+	}
+	if step == 0 {
+		return nil, errorf(line, "range step cannot be zero")
+	}
+	list := []any{}
+	for i := from; step > 0 && i < to || step < 0 && i > to; i += step {
+		if len(list) > 100_000 {
+			return nil, errorf(line, "range of more than 100000 numbers")
+		}
+		list = append(list, i)
+	}
+	return list, r.charge(line, 16*len(list))
+}
+
+func method(v any, name string, g given, line int) (any, error) {
+	switch x := v.(type) {
+	case string:
+		if out, ok := textMethod(x, name, g); ok {
+			return out, nil
+		}
+		if name == "format" {
+			return formatBraces(x, g), nil
+		}
+	case map[string]any:
+		switch name {
+		case "items":
+			return pairs(x), nil
+		case "keys":
+			l, _ := iterate(x)
+			return l, nil
+		case "values":
+			l := []any{}
+			for _, k := range sortedKeys(x) {
+				l = append(l, x[k])
+			}
+			return l, nil
+		case "get":
+			if e, ok := x[g.text(0, "key", "")]; ok {
+				return e, nil
+			}
+			return g.arg(1, "default", nil), nil
+		}
+	case []any:
+		switch name {
+		case "index", "count":
+			n := int64(0)
+			for i, e := range x {
+				if equal(e, g.arg(0, "", nil)) {
+					if name == "index" {
+						return int64(i), nil
+					}
+					n++
+				}
+			}
+			if name == "count" {
+				return n, nil
+			}
+			return nil, errorf(line, "%s is not in the list", str(g.arg(0, "", nil)))
+		}
+	case *loop:
+		switch name {
+		case "cycle":
+			if len(g.list) > 0 {
+				return g.list[x.at%len(g.list)], nil
+			}
+		case "changed":
+			return x.at == 0 || !equal(x.items[x.at], x.items[x.at-1]), nil
+		}
+	}
+	return nil, errorf(line, "%s has no method %q that user-data may call", typeName(v), name)
+}
+
+func pairs(m map[string]any) []any {
+	l := []any{}
+	for _, k := range sortedKeys(m) {
+		l = append(l, []any{k, m[k]})
+	}
+	return l
+}
+
+func textMethod(s, name string, g given) (any, bool) {
+	chars := g.text(0, "chars", " \t\r\n\v\f")
+	switch name {
+	case "upper":
+		return strings.ToUpper(s), true
+	case "lower":
+		return strings.ToLower(s), true
+	case "title":
+		return title(s), true
+	case "capitalize":
+		return capitalize(s), true
+	case "strip":
+		return strings.Trim(s, chars), true
+	case "lstrip":
+		return strings.TrimLeft(s, chars), true
+	case "rstrip":
+		return strings.TrimRight(s, chars), true
+	case "startswith":
+		return strings.HasPrefix(s, g.text(0, "", "")), true
+	case "endswith":
+		return strings.HasSuffix(s, g.text(0, "", "")), true
+	case "replace":
+		return strings.Replace(s, g.text(0, "", ""), g.text(1, "", ""), int(g.int(2, "count", -1))), true
+	case "split":
+		return split(s, g), true
+	case "splitlines":
+		l := []any{}
+		for _, line := range strings.Split(strings.TrimSuffix(s, "\n"), "\n") {
+			l = append(l, line)
+		}
+		return l, true
+	case "join":
+		items, _ := iterate(g.arg(0, "", nil))
+		texts := make([]string, len(items))
+		for i := range items {
+			texts[i] = str(items[i])
+		}
+		return strings.Join(texts, s), true
+	case "find":
+		return int64(strings.Index(s, g.text(0, "", ""))), true
+	case "count":
+		return int64(strings.Count(s, g.text(0, "", ""))), true
+	case "isdigit":
+		return s != "" && strings.Trim(s, "0123456789") == "", true
+	}
+	return nil, false
+}
+
+func split(s string, g given) any {
+	max := int(g.int(1, "maxsplit", -1))
+	var parts []string
+	if sep := g.text(0, "sep", ""); sep == "" {
+		parts = strings.Fields(s)
+	} else if max < 0 {
+		parts = strings.Split(s, sep)
+	} else {
+		parts = strings.SplitN(s, sep, max+1)
+	}
+	l := make([]any, len(parts))
+	for i := range parts {
+		l[i] = parts[i]
+	}
+	return l
+}
+
+// formatBraces is Python's "{} {0} {name}".format(...), without format specs.
+func formatBraces(s string, g given) string {
+	var b strings.Builder
+	next := 0
+	for {
+		before, rest, ok := strings.Cut(s, "{")
+		b.WriteString(strings.ReplaceAll(before, "}}", "}"))
+		if !ok {
+			return b.String()
+		}
+		if strings.HasPrefix(rest, "{") {
+			b.WriteByte('{')
+			s = rest[1:]
+			continue
+		}
+		field, after, ok := strings.Cut(rest, "}")
+		if !ok {
+			return b.String() + "{" + rest
+		}
+		name, _, _ := strings.Cut(field, ":")
+		if name == "" {
+			b.WriteString(str(g.arg(next, "", "")))
+			next++
+		} else if i, err := strconv.Atoi(name); err == nil && i >= 0 {
+			b.WriteString(str(g.arg(i, "", "")))
+		} else {
+			b.WriteString(str(g.arg(len(g.list), name, "")))
+		}
+		s = after
+	}
+}
+
+// format is Python's "%s %d" % values.
+func format(s string, v any, line int) (string, error) {
+	values, ok := v.([]any)
+	if !ok {
+		values = []any{v}
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' {
+			b.WriteByte(s[i])
+			continue
+		}
+		start := i
+		for i++; i < len(s) && strings.IndexByte("0123456789.-+ #", s[i]) >= 0; i++ {
+		}
+		if i == len(s) {
+			return "", errorf(line, "format %q is not complete", s)
+		}
+		if s[i] == '%' {
+			b.WriteByte('%')
+			continue
+		}
+		if len(values) == 0 {
+			return "", errorf(line, "format %q has too few values", s)
+		}
+		spec, value := s[start:i], values[0]
+		values = values[1:]
+		if len(spec) > 6 {
+			return "", errorf(line, "format %q is not supported", spec)
+		}
+		f, isNumber := number(value)
+		switch verb := s[i]; {
+		case verb == 's':
+			fmt.Fprintf(&b, spec+"s", str(value))
+		case isNumber && (verb == 'd' || verb == 'x' || verb == 'X' || verb == 'o' || verb == 'i'):
+			if verb == 'i' {
+				verb = 'd'
+			}
+			fmt.Fprintf(&b, spec+string(rune(verb)), int64(f))
+		case isNumber && (verb == 'f' || verb == 'e' || verb == 'g'):
+			fmt.Fprintf(&b, spec+string(rune(verb)), f)
+		default:
+			return "", errorf(line, "format %%%c does not fit %s", verb, typeName(value))
+		}
+	}
+	return b.String(), nil
+}

@@ -1,0 +1,20 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// cloudInitCommands are the subcommands of `ros cloud-init`, in the order of its
+// help.
+var cloudInitCommands = []func() *cobra.Command{
+	newCloudInitRender,
+}
+
+func newCloudInit() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "cloud-init",
+		Short: "Read, plan and apply what this machine was told at its first boot",
+	}
+	for _, sub := range cloudInitCommands {
+		c.AddCommand(sub())
+	}
+	return c
+}
