@@ -56,6 +56,9 @@ type Kind struct {
 	// Aliases are other names that users may write.
 	Aliases []string
 	Needs   Needs
+	// NeedsOn says what is needed on this machine, where that differs: a seed
+	// may name a URL. Nil: Needs.
+	NeedsOn func(*Host) Needs
 	// Explicit: never picked unless the user named it (url, file, cmdline).
 	Explicit bool
 	// Detect sees local facts only. It must not open a socket.

@@ -38,12 +38,17 @@ func blocks(h *Host) []Block {
 		if d.FSType == "" {
 			continue
 		}
-		found = append(found, Block{
-			Name: d.Name, Label: d.Label, LabelFATBoot: d.LabelFATBoot, FSType: d.FSType,
-			UUID: d.UUID, PartUUID: d.PartUUID, Size: d.Size,
-		})
+		found = append(found, BlockOf(d))
 	}
 	return found
+}
+
+// BlockOf is a device as Facts have it.
+func BlockOf(d blkdev.Info) Block {
+	return Block{
+		Name: d.Name, Label: d.Label, LabelFATBoot: d.LabelFATBoot, FSType: d.FSType,
+		UUID: d.UUID, PartUUID: d.PartUUID, Size: d.Size,
+	}
 }
 
 // links are the physical links: those with a device behind them.

@@ -1,0 +1,24 @@
+package datasources
+
+import "strings"
+
+// IdentityOf is what tells this machine from others once in has been fetched.
+func IdentityOf(h *Host, in *Instance) Identity {
+	return Identity{
+		Datasource: in.Datasource,
+		InstanceID: in.ID,
+		SystemUUID: strings.ToLower(h.DMI("product_uuid")),
+		Serial:     h.DMI("product_serial"),
+		Drive:      in.Drive,
+	}
+}
+
+// SameDMI says whether the firmware shows the machine that was saved. Without
+// any identity in the firmware it is not known, and that is no.
+func SameDMI(h *Host, saved Identity) bool {
+	uuid, serial := strings.ToLower(h.DMI("product_uuid")), h.DMI("product_serial")
+	if uuid == "" && serial == "" {
+		return false
+	}
+	return uuid == strings.ToLower(saved.SystemUUID) && serial == saved.Serial
+}
