@@ -3,14 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"time"
 
 	"rancheros/cloudconfig"
+	"rancheros/cloudinit/execute"
+	"rancheros/cloudinit/tree"
 	"rancheros/cmd/ros/cli"
 	"rancheros/init/console"
 	"rancheros/init/power"
+	"rancheros/sys/kmsg"
 )
 
 // shutdownTimeout is used where rancher.shutdown_timeout is not set; below the
@@ -55,7 +59,7 @@ func consoleOptions(c *cloudconfig.Config) *console.Options {
 		Version: cli.Version, Cmdline: string(cmdline),
 		SSHDaemon: r.SSH.Daemon == nil || *r.SSH.Daemon, SSHPort: r.SSH.Port, SSHListen: r.SSH.ListenAddress,
 		HostKeys: map[string]string{}, Autologin: r.Autologin, Password: r.Password.Reveal(),
-		Apply: applyConsole,
+		Apply: apply(c, execute.Console), Final: apply(c, execute.Final),
 	}
 	if o.SSHPort == 0 {
 		o.SSHPort = 22
@@ -72,4 +76,17 @@ func consoleOptions(c *cloudconfig.Config) *console.Options {
 	return o
 }
 
-func applyConsole(ctx context.Context) error { return nil }
+// apply runs the appliers of some phases on this machine.
+func apply(c *cloudconfig.Config, phases ...execute.Phase) func(context.Context) error {
+	return func(ctx context.Context) error {
+		t, err := tree.Open("/")
+		if err != nil {
+			return err
+		}
+		defer t.Close()
+		target := execute.New(t)
+		target.Log = kmsg.Logger(slog.LevelInfo)
+		_, err = execute.Run(ctx, target, c, execute.Options{Phases: phases})
+		return err
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"rancheros/cloudinit/execute"
 	"rancheros/cmd/ros/cli"
 	"rancheros/init/boot"
 	"rancheros/init/power"
@@ -24,20 +25,21 @@ type applet func(ctx context.Context, args []string) int
 
 // applets by the name in argv[0]; `ros NAME ARGS` works as well.
 var applets = map[string]applet{
-	"init":             boot.Main,
-	boot.SysinitApplet: boot.SysinitMain,
-	"console-init":     consoleInit,
-	"respawn":          respawn.Main,
-	"poweroff":         powerCommand("poweroff"),
-	"reboot":           powerCommand("reboot"),
-	"halt":             powerCommand("halt"),
-	"shutdown":         powerCommand("shutdown"),
-	power.Applet:       power.DownMain,
-	"user-docker":      userdocker.Main,
-	"wait-for-docker":  userdocker.WaitMain,
-	"preload-images":   preload.Main,
-	"udev-settle":      udev.Main,
-	"system-cron":      cron.Main,
+	"init":               boot.Main,
+	boot.SysinitApplet:   boot.SysinitMain,
+	"cloud-init-execute": execute.Main,
+	"console-init":       consoleInit,
+	"respawn":            respawn.Main,
+	"poweroff":           powerCommand("poweroff"),
+	"reboot":             powerCommand("reboot"),
+	"halt":               powerCommand("halt"),
+	"shutdown":           powerCommand("shutdown"),
+	power.Applet:         power.DownMain,
+	"user-docker":        userdocker.Main,
+	"wait-for-docker":    userdocker.WaitMain,
+	"preload-images":     preload.Main,
+	"udev-settle":        udev.Main,
+	"system-cron":        cron.Main,
 }
 
 func main() {

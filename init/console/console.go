@@ -38,8 +38,9 @@ type Options struct {
 	// only good for a terminal: sshd takes keys.
 	Password string
 	Cmdline  string
-	// Apply runs the console half of cloud-init-execute.
-	Apply func(context.Context) error
+	// Apply runs the console half of cloud-init-execute, Final what users wrote to
+	// run: once sshd is there, because it may hang.
+	Apply, Final func(context.Context) error
 }
 
 // steps in the order of the original; see docs/boot.md.
@@ -55,6 +56,7 @@ var steps = []step.Step[*Options]{
 
 // scripts run after sshd is up: a script that hangs must not lock people out.
 var scripts = []step.Step[*Options]{
+	step.Should("cloud-init final", func(ctx context.Context, o *Options) error { return o.Final(ctx) }),
 	step.Should("cloud-config-script", func(ctx context.Context, _ *Options) error { return runScript(ctx, paths.UserScript) }),
 	step.Should("start.sh", func(ctx context.Context, _ *Options) error { return runScript(ctx, paths.BootScript) }),
 	step.Should("rc.local", func(ctx context.Context, _ *Options) error { return runScript(ctx, paths.RCLocal) }),
