@@ -1,0 +1,70 @@
+package opennebula
+
+import (
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rancheros/datasources"
+	"rancheros/datasources/dstest"
+)
+
+func Test(t *testing.T) { dstest.Run(t, Kind) }
+
+func TestContextIsReadAndNeverRun(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       map[string]string
+	}{
+		{"quotes", `A='a b'` + "\n" + `B="c d"` + "\nC=e\n", map[string]string{"A": "a b", "B": "c d", "C": "e"}},
+		{"quote in quotes", `A='it'\''s'`, map[string]string{"A": "it's"}},
+		{"lines", "A='x\ny\n'\nB='z'", map[string]string{"A": "x\ny\n", "B": "z"}},
+		{"backslash is a letter", `A='\t'` + "\n" + `B='\'`, map[string]string{"A": `\t`, "B": `\`}},
+		{"escapes in double quotes", `A="a\"b\$c\d"`, map[string]string{"A": `a"b$c\d`}},
+		{"ANSI quotes", `A=$'a\nb'`, map[string]string{"A": "a\nb"}},
+		{"comment and export", "# A='no'\nexport B='yes'\n", map[string]string{"B": "yes"}},
+		{"commands", "touch /owned\nA=$(touch /owned)\nB=`id`\nC='$HOME'", map[string]string{"A": "$(touch", "B": "`id`", "C": "$HOME"}},
+		{"what bash sets", "A=1\nSECONDS=2\nB=3", map[string]string{"A": "1", "B": "3"}},
+		{"open quote", "A='never closed", map[string]string{"A": "never closed"}},
+		{"nothing", "\n", map[string]string{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, parseContext(tt.text)); diff != "" {
+				t.Errorf("want -, got +:\n%s", diff)
+			}
+		})
+	}
+}
+
+func FuzzParseContext(f *testing.F) {
+	f.Add("A='b'\\''c'\nexport D=\"e\"\n# f\n")
+	f.Fuzz(func(t *testing.T, s string) { parseContext(s) })
+}
+
+func TestHostnameComesFromTheFirstThatIsSet(t *testing.T) {
+	h := &datasources.Host{Root: fstest.MapFS{}}
+	for text, want := range map[string]string{
+		"SET_HOSTNAME='a'\nHOSTNAME='b'": "a", "HOSTNAME='b'\nETH0_IP='192.0.2.3'": "b", "ETH0_IP='192.0.2.3'": "ip-192-0-2-3",
+	} {
+		in, err := parse(h, []byte(text))
+		if err != nil || in.Hostname != want {
+			t.Errorf("parse(%q) = %+v, %v, want host %s", text, in, err, want)
+		}
+	}
+}
+
+func TestBase64NeedsToBeSaid(t *testing.T) {
+	in, err := parse(&datasources.Host{Root: fstest.MapFS{}}, []byte("USER_DATA='I2Nsb3VkLWNvbmZpZwo='"))
+	if err != nil || string(in.UserData) != "I2Nsb3VkLWNvbmZpZwo=" {
+		t.Errorf("parse() = %q, %v, want it as it is", in.UserData, err)
+	}
+}
+
+func TestContextWithoutPasswordInMetadata(t *testing.T) {
+	in, err := parse(&datasources.Host{Root: fstest.MapFS{}}, []byte("PASSWORD='x'"))
+	if err != nil || in.Password != "x" || in.Metadata["PASSWORD"] != nil {
+		t.Errorf("parse() = %+v, %v, want the password as a secret only", in, err)
+	}
+}
