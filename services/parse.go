@@ -51,7 +51,8 @@ func Parse(name string, def *yaml.Node, env Env) (s *Service, problems []error) 
 	return s, problems
 }
 
-// validName is what Docker takes for the name of a container.
+// validName is what Docker takes for the name of a container: at least two
+// letters.
 func validName(name string) bool {
 	for i, r := range name {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
@@ -59,7 +60,7 @@ func validName(name string) bool {
 			return false
 		}
 	}
-	return len(name) > 0 && len(name) <= 128
+	return len(name) > 1 && len(name) <= 128
 }
 
 // ParseAll reads a mapping of names to definitions: rancher.services, or the

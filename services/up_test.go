@@ -129,41 +129,41 @@ added: {image: base, labels: {io.rancher.os.scope: system, io.rancher.os.before:
 
 func TestUpMakesAnewWhatDoesNotStart(t *testing.T) {
 	f := newFake("base")
-	p := project(t, `a: {image: base, labels: [io.rancher.os.scope=system]}`)
+	p := project(t, `aa: {image: base, labels: [io.rancher.os.scope=system]}`)
 	if _, err := Up(t.Context(), p, Options{System: f}); err != nil {
 		t.Fatal(err)
 	}
-	f.byName("a").Running = false
-	f.failStart["a"] = 1
+	f.byName("aa").Running = false
+	f.failStart["aa"] = 1
 	if _, err := Up(t.Context(), p, Options{System: f}); err != nil {
 		t.Fatal(err)
 	}
-	if !f.byName("a").Running {
+	if !f.byName("aa").Running {
 		t.Errorf("a does not run: %q", f.log)
 	}
 }
 
 func TestUpKeepsTheOldWhenTheNewCannotBeMade(t *testing.T) {
 	f := newFake("base")
-	if _, err := Up(t.Context(), project(t, `a: {image: base, labels: [io.rancher.os.scope=system]}`), Options{System: f}); err != nil {
+	if _, err := Up(t.Context(), project(t, `aa: {image: base, labels: [io.rancher.os.scope=system]}`), Options{System: f}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Up(t.Context(), project(t, `a: {image: "none:1", labels: [io.rancher.os.scope=system]}`), Options{System: f, Online: noWait})
-	if err == nil || f.byName("a") == nil || !f.byName("a").Running {
+	_, err := Up(t.Context(), project(t, `aa: {image: "none:1", labels: [io.rancher.os.scope=system]}`), Options{System: f, Online: noWait})
+	if err == nil || f.byName("aa") == nil || !f.byName("aa").Running {
 		t.Errorf("err = %v, want an error and the old container running: %q", err, f.log)
 	}
 }
 
 func TestUserServicesNeedUserDocker(t *testing.T) {
 	sys, user := newFake("base"), newFake("base")
-	p := project(t, "a: {image: base}\ndocker: {image: base, labels: {io.rancher.os.scope: system}}\n")
+	p := project(t, "aa: {image: base}\ndocker: {image: base, labels: {io.rancher.os.scope: system}}\n")
 	_, err := Up(t.Context(), p, Options{System: sys, User: func(context.Context) (Docker, error) {
 		if sys.byName("docker") == nil {
 			return nil, errors.New("too early")
 		}
 		return user, nil
 	}})
-	if err != nil || user.byName("a") == nil {
+	if err != nil || user.byName("aa") == nil {
 		t.Errorf("err = %v, user docker has %q", err, user.log)
 	}
 }
