@@ -285,11 +285,11 @@ func TestGetPrintsScalarsRawAndMapsAsYAML(t *testing.T) {
 		"rancher.services.web.image": "x",
 		"rancher.console":            "",
 	} {
-		if got, err := tr.GetText(key); got != want || err != nil {
+		if got, err := tr.GetText(key, false); got != want || err != nil {
 			t.Errorf("GetText(%s) = %q, %v, want %q", key, got, err, want)
 		}
 	}
-	if _, err := tr.GetText("rancher.consle"); err == nil {
+	if _, err := tr.GetText("rancher.consle", false); err == nil {
 		t.Error("a key that does not exist is no error")
 	}
 }

@@ -189,21 +189,40 @@ func (tr *Trace) Get(path string) (*yaml.Node, error) {
 
 // GetText is the merged value as `ros config get` prints it: a scalar as it
 // is, a list or map as YAML. What is not set is "", as it was in RancherOS; a
-// key that does not exist is a Problem.
-func (tr *Trace) GetText(path string) (string, error) {
-	n, err := tr.Get(path)
-	if errors.Is(err, ErrNotSet) {
-		return "", known(path, tr.merged)
-	}
-	if err != nil {
+// key that does not exist is a Problem. Without private, secrets are left out.
+func (tr *Trace) GetText(path string, private bool) (string, error) {
+	n, err := tr.GetShown(path, private)
+	if n == nil || err != nil {
 		return "", err
 	}
 	if n.Kind == yaml.ScalarNode {
 		return n.Value, nil
 	}
-	block(n)
 	out, err := encode(n)
 	return string(out), err
+}
+
+// GetShown is the merged value, without secrets unless private; nil when it is
+// not set or is a secret itself.
+func (tr *Trace) GetShown(path string, private bool) (*yaml.Node, error) {
+	n, err := tr.Get(path)
+	if errors.Is(err, ErrNotSet) {
+		return nil, known(path, tr.merged)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !private {
+		steps, err := resolvePath(path, tr.merged)
+		if err != nil {
+			return nil, err
+		}
+		if n = redact(n, typeAt(steps)); n == nil {
+			return nil, nil
+		}
+	}
+	block(n)
+	return n, nil
 }
 
 // known is an error when no layer could ever set path.
@@ -250,4 +269,35 @@ func clone(n *yaml.Node) *yaml.Node {
 		c.Content[i] = clone(item)
 	}
 	return &c
+}
+
+// Value is a tree as plain Go values, with text as keys, for JSON.
+func Value(n *yaml.Node) (any, error) {
+	switch {
+	case n == nil:
+		return nil, nil
+	case n.Kind == yaml.SequenceNode:
+		list := make([]any, 0, len(n.Content))
+		for _, item := range n.Content {
+			v, err := Value(item)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		return list, nil
+	case n.Kind == yaml.MappingNode:
+		m := make(map[string]any, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			v, err := Value(n.Content[i+1])
+			if err != nil {
+				return nil, err
+			}
+			m[n.Content[i].Value] = v
+		}
+		return m, nil
+	}
+	var v any
+	err := n.Decode(&v)
+	return v, err
 }

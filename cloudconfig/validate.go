@@ -2,13 +2,16 @@ package cloudconfig
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"rancheros/cloudconfig/modules"
+	"rancheros/cloudconfig/network"
 	"rancheros/cloudconfig/shape"
+	"rancheros/paths"
 )
 
 // A DocKind is what a document is meant to be.
@@ -28,9 +31,39 @@ func Validate(file string, doc []byte, as DocKind) Problems {
 		return ps
 	}
 	if as == NetworkConfig {
-		return Problems{{File: file, Severity: Error, Message: "network-config is not checked yet"}}
+		_, found := network.FromV1V2(doc)
+		for _, p := range found {
+			ps = append(ps, Problem{File: file, Line: p.Line, Column: p.Column, Path: p.Path,
+				Message: p.Message, Suggestion: p.Suggestion, Severity: Severity(p.Severity)})
+		}
+		return ps.sorted()
 	}
 	return checkAlone(file, root, false).sorted()
+}
+
+// ValidateMachine finds all that is wrong with the layers below root.
+func ValidateMachine(root string) Problems {
+	md, err := ReadMetadata(root)
+	var ps Problems
+	if err != nil {
+		ps = append(ps, toProblems(filepath.Join(root, paths.Metadata), err)...)
+	}
+	layers, err := Layers(root, md)
+	if err != nil {
+		ps = append(ps, toProblems(root, err)...)
+	}
+	for _, l := range layers {
+		tree := l.tree
+		if tree == nil {
+			var found Problems
+			if tree, found = parse(l.File, l.YAML); found != nil {
+				ps = append(ps, found...)
+				continue
+			}
+		}
+		ps = append(ps, checkAlone(l.File, tree, true).sorted()...)
+	}
+	return ps
 }
 
 // checkAlone checks a tree, which it may change. With removals a null is a

@@ -14,6 +14,7 @@ import (
 
 // commands are the subcommands, in the order of `ros --help`.
 var commands = []func() *cobra.Command{
+	newConfig,
 	newNetwork,
 	newService,
 	newCloudInit,
