@@ -184,7 +184,7 @@ func (t *Target) account(db *accounts.DB, u cloudconfig.User, hasPassword map[st
 		n.Shell = t.shell()
 	}
 	if u.UID != nil {
-		n.UID = *u.UID
+		n.UID = int(*u.UID)
 	} else {
 		n.UID = t.uidOfHome(n.User)
 	}

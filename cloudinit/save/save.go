@@ -1,0 +1,269 @@
+// Package save finds out what this machine was told and keeps it: it picks the
+// datasource, fetches, reads the user-data and stores the result, so that
+// everything after it, this boot and the next, works from the disk.
+package save
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"rancheros/cloudconfig/userdata"
+	"rancheros/cloudconfig/userdata/fetch"
+	"rancheros/cloudinit/state"
+	"rancheros/cloudinit/tree"
+	"rancheros/datasources"
+	"rancheros/paths"
+)
+
+// Options of Run. The zero value saves this machine from whatever cloud it is
+// in, without bringing a network up.
+type Options struct {
+	// Root is the machine's file system; "" means "/".
+	Root string
+	// Host is what is known of the machine; nil looks.
+	Host *datasources.Host
+	// Kinds are the datasources there are.
+	Kinds []datasources.Kind
+	// Names are those that the config or a person names, as NAME or NAME:ARG;
+	// empty means all that need no argument.
+	Names []string
+	// Endpoint replaces the address of the cloud's own service.
+	Endpoint string
+	HTTP     *http.Client
+	// BringUp makes what a datasource needs of the network work. Nil: it works
+	// already, or there is none.
+	BringUp func(ctx context.Context, needs datasources.Needs) error
+	// Fresh ignores what was saved: the datasource is asked in any case.
+	Fresh bool
+	// Hook is called before every step of every change; for tests.
+	Hook func(step, path string) error
+	Log  *slog.Logger
+	Now  func() time.Time
+}
+
+// A Report is what a run did, the JSON that --output json prints.
+type Report struct {
+	Version int `json:"version"`
+	// Datasource is the kind that was picked, empty when there is none.
+	Datasource string `json:"datasource,omitempty"`
+	InstanceID string `json:"instance_id,omitempty"`
+	// Outcome is new, updated, unchanged, kept (the datasource failed and what
+	// was saved before still holds), none or disabled.
+	Outcome string `json:"outcome"`
+	// Requests that were made over the network.
+	Requests int      `json:"requests"`
+	Seconds  float64  `json:"seconds"`
+	Problems []string `json:"problems,omitempty"`
+	// Parts of the user-data and vendor-data, and what was kept of them.
+	Parts []userdata.Part `json:"parts,omitempty"`
+	Files []string        `json:"files,omitempty"`
+
+	events []state.Event
+}
+
+// Outcomes.
+const (
+	New       = "new"
+	Updated   = "updated"
+	Unchanged = "unchanged"
+	Kept      = "kept"
+	None      = "none"
+	Disabled  = "disabled"
+)
+
+// saver is one run.
+type saver struct {
+	Options
+	tree   *tree.Tree
+	ours   bool
+	report *Report
+	// stage is the part of the run that is timed now.
+	began time.Time
+}
+
+// Run saves. The machine is as good to boot after an error as before: what was
+// saved earlier still holds, and what could be saved was.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	o.setDefaults()
+	tr, err := tree.OpenWithHook(o.Root, o.Hook)
+	if err != nil {
+		return nil, err
+	}
+	s := &saver{Options: o, tree: tr, ours: state.IsOurs(tr), report: &Report{Version: 1}, began: o.Now()}
+	start := o.Now()
+	err = s.run(ctx)
+	s.report.Seconds = o.Now().Sub(start).Seconds()
+	if err != nil {
+		s.problem(err)
+	}
+	return s.report, errors.Join(err, s.books(start), tr.Close())
+}
+
+func (o *Options) setDefaults() {
+	if o.Root == "" {
+		o.Root = "/"
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{}
+	}
+	if o.Host == nil {
+		if o.Root == "/" {
+			o.Host = datasources.ThisHost()
+		} else {
+			o.Host = hostOf(o.Root)
+		}
+	}
+}
+
+func (s *saver) run(ctx context.Context) error {
+	if err := s.finish(); err != nil {
+		s.problem(fmt.Errorf("finish what an earlier boot began: %w", err))
+	}
+	if why := s.switchedOff(); why != "" {
+		s.report.Outcome = Disabled
+		return state.WriteJSON(s.tree, state.Disabled, map[string]string{"why": why}, false)
+	}
+	known, err := state.Load(s.tree)
+	if err != nil {
+		s.problem(err) // what cannot be read is asked for again
+	}
+	if known != nil && !s.Fresh && s.same(known) {
+		s.report.Outcome = Unchanged
+		s.report.Datasource, s.report.InstanceID = known.Identity.Datasource, known.Identity.InstanceID
+		return s.show(known, nil)
+	}
+	return s.ask(ctx, known)
+}
+
+// ask picks a datasource and keeps what it says.
+func (s *saver) ask(ctx context.Context, known *state.Known) error {
+	picked, err := s.pick(ctx)
+	s.event("pick", err)
+	if err != nil || picked == nil {
+		return s.keep(known, err)
+	}
+	next := s.know(picked)
+	s.report.Datasource, s.report.InstanceID = next.Identity.Datasource, next.Identity.InstanceID
+	s.report.Outcome = Updated
+	if known == nil || known.Identity.InstanceID != next.Identity.InstanceID {
+		s.report.Outcome = New
+	}
+	result, err := s.read(ctx, next)
+	s.event("read user-data", err)
+	if err != nil {
+		return err
+	}
+	err = s.store(known, next, result)
+	s.event("keep", err)
+	return err
+}
+
+// keep goes on with what was saved before: a datasource that does not answer
+// is no proof that this is another machine.
+func (s *saver) keep(known *state.Known, err error) error {
+	if known == nil {
+		s.report.Outcome = None
+		return err
+	}
+	if err != nil {
+		s.problem(fmt.Errorf("%w; what was saved before is used", err))
+	}
+	s.report.Outcome = Kept
+	s.report.Datasource, s.report.InstanceID = known.Identity.Datasource, known.Identity.InstanceID
+	return s.show(known, nil)
+}
+
+// read makes one config and scripts of what the datasource gave.
+func (s *saver) read(ctx context.Context, k *state.Known) (*userdata.Result, error) {
+	in := k.Instance
+	data, err := s.instanceData(k, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := userdata.Parse(ctx,
+		userdata.Input{UserData: in.UserData, VendorData: in.VendorData, VendorData2: in.VendorData2, InstanceData: data},
+		userdata.Options{Fetch: s.counting(fetch.HTTP(fetch.Options{Retries: 3})), Store: urlCache{s.tree, k.Identity.InstanceID}})
+	if err != nil {
+		return nil, fmt.Errorf("read user-data: %w", err)
+	}
+	for _, p := range r.Problems {
+		if p.Severity == userdata.Error {
+			s.problem(errors.New(problemText(p)))
+		}
+	}
+	s.report.Parts = r.Parts
+	return r, nil
+}
+
+func problemText(p userdata.Problem) string {
+	where := "user-data"
+	if p.Name != "" {
+		where += " " + p.Name
+	}
+	if p.Line > 0 {
+		where += fmt.Sprintf(":%d:%d", p.Line, max(p.Column, 1))
+	}
+	return where + ": " + p.Message
+}
+
+func (s *saver) problem(err error) {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		s.report.Problems = append(s.report.Problems, line)
+	}
+}
+
+// event notes how long the part of the run since the last event took.
+func (s *saver) event(name string, err error) {
+	outcome, why := "done", ""
+	if err != nil {
+		outcome, why = "failed", err.Error()
+	}
+	now := s.Now()
+	s.report.events = append(s.report.events, state.NewEvent(state.InitLocal, name, s.began, now, outcome, why))
+	s.began = now
+}
+
+// switchedOff says who turned cloud-init off, "" when nobody did.
+func (s *saver) switchedOff() string {
+	for f := range strings.FieldsSeq(s.Host.Cmdline()) {
+		if f == "cloud-init=disabled" {
+			return "the kernel command line says cloud-init=disabled"
+		}
+	}
+	if s.tree.Exists(state.DisabledMark) && !strings.Contains(s.Host.Cmdline(), "cloud-init=enabled") {
+		return state.DisabledMark + " is there"
+	}
+	return ""
+}
+
+// books writes status and record of this run.
+func (s *saver) books(start time.Time) error {
+	if s.report.Outcome == Disabled {
+		return nil
+	}
+	status := state.NewStatus()
+	if known, err := state.Load(s.tree); err == nil && known != nil {
+		name := known.Datasource()
+		status.Datasource = &name
+	} else {
+		none := "DataSourceNone"
+		status.Datasource = &none
+	}
+	return errors.Join(
+		status.Begin(s.tree, state.InitLocal, start),
+		status.End(s.tree, state.InitLocal, s.Now(), s.report.Problems, nil),
+		state.Append(s.tree, s.report.events),
+		state.WriteJSON(s.tree, paths.RunDir+"/save.json", s.report, false),
+	)
+}
