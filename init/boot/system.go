@@ -33,7 +33,7 @@ var system = []step.Step[*machine]{
 	step.Should("make folders", makeFolders),
 	step.Should("read config", readConfig),
 	step.Should("load modules of config", configModules),
-	step.Should("cloud-init-save", save),
+	step.Should("cloud-init-save", runSave),
 	step.Should("read config with user-data", readConfig),
 	step.Should("hostname", hostname),
 	step.Should("bootcmd", bootcmd),
