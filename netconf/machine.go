@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -119,6 +120,13 @@ func (m *machine) convergeLocked() error {
 	}
 	m.applied = want
 	return Apply(ops, m.log)
+}
+
+// snapshot is what is known now, for readers.
+func (m *machine) snapshot() ([]Target, map[string]*Lease) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.targets), maps.Clone(m.leases)
 }
 
 func (m *machine) lease(link string) *Lease {

@@ -84,6 +84,12 @@ const (
 	DockerDone = "/run/docker-done"
 )
 
+// Files that the network service keeps.
+const (
+	ResolvConf = "/etc/resolv.conf"
+	Hosts      = "/etc/hosts"
+)
+
 // The two engines.
 const (
 	SystemDockerSocket = "/var/run/system-docker.sock"

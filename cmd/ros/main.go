@@ -14,6 +14,7 @@ import (
 	"rancheros/init/boot"
 	"rancheros/init/power"
 	"rancheros/init/respawn"
+	"rancheros/netconf"
 	"rancheros/services/cron"
 	"rancheros/services/preload"
 	"rancheros/services/udev"
@@ -25,6 +26,7 @@ type applet func(ctx context.Context, args []string) int
 
 // applets by the name in argv[0]; `ros NAME ARGS` works as well.
 var applets = map[string]applet{
+	"netconf":            netconf.Main,
 	"init":               boot.Main,
 	boot.SysinitApplet:   boot.SysinitMain,
 	"cloud-init-execute": execute.Main,

@@ -1,0 +1,371 @@
+package netconf
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"rancheros/cloudconfig/network"
+	"rancheros/paths"
+)
+
+// A Service keeps the network of this machine as its config says, for as long
+// as it runs: it applies the config, renews leases, configures cards that are
+// plugged in, and reads the config again on SIGHUP.
+type Service struct {
+	// Load reads the config.
+	Load func() (Settings, error)
+	// The files that it keeps.
+	ResolvConf, Hosts, State, Leases string
+	Log                              *slog.Logger
+	// Ready is called once, when every link that boot waits for is configured
+	// or has had its time. May be nil.
+	Ready func()
+}
+
+// Main is the program of the network service. Exit codes: 0 it was told to
+// stop, 1 the network could not be read or configured at all, 2 wrong usage.
+func Main(ctx context.Context, args []string) int {
+	flags := flag.NewFlagSet("netconf", flag.ContinueOnError)
+	root := flags.String("root", "/", "read the config below this folder")
+	once := flags.Bool("once", false, "end when the network is up; leases are not renewed then")
+	debug := flags.Bool("debug", false, "log every step")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "netconf: unexpected argument %q; usage: netconf [-once] [-debug] [-root DIR]\n", flags.Arg(0))
+		return 2
+	}
+	level := slog.LevelInfo
+	if *debug {
+		level = slog.LevelDebug
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s := Service{
+		Load:       func() (Settings, error) { return Load(*root) },
+		ResolvConf: paths.ResolvConf, Hosts: paths.Hosts, State: paths.NetworkState, Leases: paths.Leases,
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+	}
+	if *once {
+		s.Ready = stop
+	}
+	if err := s.Run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "netconf:", err)
+		return 1
+	}
+	return 0
+}
+
+// A run is a Service at work. All that is in it belongs to the goroutine of
+// Run.
+type run struct {
+	Service
+	settings Settings
+	m        *machine
+	workers  map[string]*worker // by link name
+	records  map[string]map[string]LinkRecord // by link and method
+	events   chan LinkRecord
+	indices  map[int]bool // links that are known
+	carriers map[int]bool
+	ready    bool
+	wg       sync.WaitGroup
+}
+
+// A worker takes care of one link.
+type worker struct {
+	target  Target
+	stop    context.CancelFunc
+	carrier chan struct{}
+	waiting map[string]bool // methods that have not answered yet
+	up      bool            // post_up has run
+}
+
+// Run works until ctx ends. The error says why it could not begin.
+func (s Service) Run(ctx context.Context) error {
+	r := &run{
+		Service: s, workers: map[string]*worker{}, records: map[string]map[string]LinkRecord{}, events: make(chan LinkRecord, 64),
+		indices: map[int]bool{}, carriers: map[int]bool{},
+	}
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	updates := make(chan netlink.LinkUpdate, 256)
+	done := make(chan struct{})
+	defer close(done)
+	if err := netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{ListExisting: true}); err != nil {
+		return fmt.Errorf("watch links: %w", err)
+	}
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	r.loop(ctx, hup, updates)
+	for _, w := range r.workers {
+		w.stop()
+	}
+	r.wg.Wait()
+	return nil
+}
+
+func (r *run) loop(ctx context.Context, hup <-chan os.Signal, updates <-chan netlink.LinkUpdate) {
+	late := time.After(r.m.timeout())
+	// Links come in bursts: look at them together.
+	var settled <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+			r.reload(ctx)
+		case <-late:
+			r.nowReady(ctx, "time is over")
+		case e := <-r.events:
+			r.answered(ctx, e)
+		case u, ok := <-updates:
+			if !ok {
+				r.Log.Error("the kernel ended the subscription to links; cards plugged in from now on are not seen")
+				updates = nil
+				continue
+			}
+			if r.link(u) && settled == nil {
+				settled = time.After(100 * time.Millisecond)
+			}
+		case <-settled:
+			settled = nil
+			r.rematch(ctx)
+		}
+	}
+}
+
+// begin loads the config and applies it.
+func (r *run) begin(ctx context.Context) error {
+	if err := r.load(); err != nil {
+		return err
+	}
+	if err := r.m.start(ctx); err != nil {
+		return err
+	}
+	r.names()
+	r.work(ctx)
+	r.checkReady(ctx)
+	return nil
+}
+
+// load reads the config into a new machine. A config with errors is used as far
+// as it is good.
+func (r *run) load() error {
+	s, err := r.Load()
+	if err != nil {
+		r.Log.Warn("config has errors; what is good of it is used", "err", err)
+	}
+	for _, p := range s.Problems {
+		r.Log.Warn("network config", "problem", p.String())
+	}
+	if s.Network == nil {
+		s.Network = &network.Config{}
+	}
+	old := r.m
+	r.settings = s
+	r.m = newMachine(s.Network, Options{LeaseDir: r.Leases, Hostname: s.Hostname, Hooks: true, Log: r.Log})
+	if old != nil {
+		r.m.leases = old.leases
+	}
+	return nil
+}
+
+// reload takes a new config in force. Leases of links that stay are kept.
+func (r *run) reload(ctx context.Context) {
+	r.Log.Info("reading the config again")
+	for name, w := range r.workers {
+		w.stop()
+		delete(r.workers, name)
+	}
+	r.wg.Wait()
+	r.ready = false
+	if err := r.begin(ctx); err != nil {
+		r.Log.Error("new config not applied", "err", err)
+	}
+	r.write()
+}
+
+// work starts a worker for each link that has none, and stops those whose link
+// is gone.
+func (r *run) work(ctx context.Context) {
+	targets, _ := r.m.snapshot()
+	for name, w := range r.workers {
+		if !slices.ContainsFunc(targets, func(t Target) bool { return t.Name == name }) {
+			w.stop()
+			delete(r.workers, name)
+			delete(r.records, name)
+		}
+	}
+	for _, t := range targets {
+		if r.workers[t.Name] == nil {
+			r.workers[t.Name] = r.startWorker(ctx, t)
+		}
+	}
+}
+
+func (r *run) startWorker(ctx context.Context, t Target) *worker {
+	ctx, stop := context.WithCancel(ctx)
+	w := &worker{target: t, stop: stop, carrier: make(chan struct{}, 1), waiting: map[string]bool{}}
+	done := func(e LinkRecord) {
+		e.Name = t.Name
+		select {
+		case r.events <- e:
+		case <-ctx.Done():
+		}
+	}
+	c := t.Config
+	if c.Manual || c.Kind == network.Loopback {
+		return w
+	}
+	spawn := func(method string, f func()) {
+		w.waiting[method] = true
+		r.wg.Go(f)
+	}
+	if c.DHCP4 {
+		spawn("dhcp4", func() { r.m.keep4(ctx, t, w.carrier, done) })
+	}
+	if c.DHCP6 || c.IPv6Mode == "dhcp-stateless" {
+		spawn("dhcp6", func() { r.m.keep6(ctx, t, done) })
+	}
+	if c.IPv4LL {
+		spawn("ipv4ll", func() { done(r.m.linkLocal(ctx, t)) })
+	}
+	if len(c.Addresses) > 0 {
+		spawn("static", func() { done(static(ctx, t)) })
+	}
+	return w
+}
+
+// answered notes what a worker says. The first good answer runs post_up.
+func (r *run) answered(ctx context.Context, e LinkRecord) {
+	w := r.workers[e.Name]
+	if w == nil {
+		return
+	}
+	if r.records[e.Name] == nil {
+		r.records[e.Name] = map[string]LinkRecord{}
+	}
+	r.records[e.Name][e.Method] = e
+	delete(w.waiting, e.Method)
+	if e.Err == "" && !w.up {
+		w.up = true
+		r.m.run(ctx, e.Name, w.target.Config.PostUp)
+	}
+	r.names()
+	r.checkReady(ctx)
+	r.write()
+}
+
+// checkReady says ready when no link that boot waits for is still waiting.
+func (r *run) checkReady(ctx context.Context) {
+	for _, w := range r.workers {
+		if len(w.waiting) > 0 && !w.target.Config.Optional {
+			return
+		}
+	}
+	r.nowReady(ctx, "every link has answered")
+}
+
+func (r *run) nowReady(ctx context.Context, why string) {
+	if r.ready {
+		return
+	}
+	r.ready = true
+	r.m.run(ctx, "", r.m.cfg.PostCommands)
+	r.Log.Info("network is up", "why", why)
+	r.write()
+	if r.Ready != nil {
+		r.Ready()
+	}
+}
+
+// link looks at a change of a link. It says true when a card came or went.
+func (r *run) link(u netlink.LinkUpdate) bool {
+	if u.Link == nil {
+		return false
+	}
+	index := u.Attrs().Index
+	if u.Header.Type == unix.RTM_DELLINK {
+		known := r.indices[index]
+		delete(r.indices, index)
+		delete(r.carriers, index)
+		return known
+	}
+	carrier := u.Attrs().RawFlags&unix.IFF_LOWER_UP != 0
+	was, seen := r.carriers[index], r.indices[index]
+	r.indices[index], r.carriers[index] = true, carrier
+	if seen && carrier && !was {
+		if w := r.workers[u.Attrs().Name]; w != nil {
+			select {
+			case w.carrier <- struct{}{}:
+			default:
+			}
+		}
+	}
+	return !seen
+}
+
+// rematch looks at the devices again after some came or went.
+func (r *run) rematch(ctx context.Context) {
+	before := map[string]bool{}
+	for name := range r.workers {
+		before[name] = true
+	}
+	if err := r.m.match(); err != nil {
+		r.Log.Error("links not read", "err", err)
+		return
+	}
+	targets, _ := r.m.snapshot()
+	same := len(targets) == len(before)
+	for _, t := range targets {
+		same = same && before[t.Name]
+		if !before[t.Name] {
+			r.Log.Info("new link", "link", t.Name)
+			r.m.run(ctx, t.Name, t.Config.PreUp)
+		}
+	}
+	if same {
+		return
+	}
+	r.m.adopt()
+	if err := r.m.converge(); err != nil {
+		r.Log.Error("new links not configured", "err", err)
+	}
+	r.work(ctx)
+	r.names()
+	r.write()
+}
+
+// names writes resolv.conf and names the machine.
+func (r *run) names() {
+	targets, leases := r.m.snapshot()
+	d := DNS(r.m.cfg, targets, leases, r.settings.DefaultDNS)
+	if _, err := WriteResolvConf(r.ResolvConf, d); err != nil {
+		r.Log.Error("name servers not written", "err", err)
+	}
+	if r.settings.KeepHostname {
+		return
+	}
+	name := Hostname(r.settings.Hostname, targets, leases, r.settings.DefaultHostname)
+	if err := SetHostname(name, r.Hosts); err != nil && !errors.Is(err, unix.EPERM) {
+		r.Log.Error("host name not set", "err", err)
+	}
+}
