@@ -165,4 +165,8 @@ type Reporter struct {
 	Timeout float64 `yaml:"timeout"`
 	// Retries is how often a request is tried again.
 	Retries int `yaml:"retries"`
+	// KVPFilePath is the file of Hyper-V's key-value pairs.
+	KVPFilePath string `yaml:"kvp_file_path"`
+	// EventTypes are the events that are told by it.
+	EventTypes []string `yaml:"event_types"`
 }
