@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 
 // startEngine runs the dockerd that `make engine` built in namespaces of its
 // own, where it is process 1: when the test ends, everything in there does.
-func startEngine(t *testing.T) *Engine {
+func startEngine(t *testing.T) (e *Engine, pid int) {
 	t.Helper()
 	bin, err := filepath.Abs("../out/engine")
 	if err != nil {
@@ -56,8 +57,7 @@ func startEngine(t *testing.T) *Engine {
 			t.Logf("dockerd: %s", text[max(0, len(text)-4000):])
 		}
 	})
-	e, err := Connect(socket)
-	if err != nil {
+	if e, err = Connect(socket); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
@@ -65,7 +65,7 @@ func startEngine(t *testing.T) *Engine {
 		text, _ := os.ReadFile(log.Name())
 		t.Fatalf("%v\n%s", err, text)
 	}
-	return e
+	return e, cmd.Process.Pid
 }
 
 // makeImage makes an image of the test program alone.
@@ -130,7 +130,7 @@ main:
 `
 
 func TestUpWithARealEngine(t *testing.T) {
-	e := startEngine(t)
+	e, pid := startEngine(t)
 	makeImage(t, e, "program")
 	verbs := func(p Project, policy Policy) (map[string]string, error) {
 		results, err := Up(t.Context(), p, Options{System: e, Online: noWait, Policy: policy})
@@ -174,6 +174,37 @@ func TestUpWithARealEngine(t *testing.T) {
 	if err := control.Rm(t.Context(), true, true); err != nil {
 		t.Error(err)
 	}
+	waitForNoZombies(t, pid)
+}
+
+// waitForNoZombies waits until process 1 of the engine's namespace has no dead
+// child left: every container leaves it some.
+func waitForNoZombies(t *testing.T, pid int) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var zombies []string
+		stats, err := filepath.Glob("/proc/[0-9]*/stat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range stats {
+			stat, err := os.ReadFile(name)
+			if err == nil && strings.Contains(string(stat), fmt.Sprintf(") Z %d ", pid)) {
+				zombies = append(zombies, string(stat))
+			}
+		}
+		if len(zombies) == 0 {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("dead children that nobody collects: %q", zombies)
+		case <-tick.C:
+		}
+	}
 }
 
 // waitForLog waits until main has written something: it has started when Up
@@ -199,7 +230,7 @@ func waitForLog(t *testing.T, c *Control, out *bytes.Buffer) {
 // The image builder seeds System Docker with layers that lie elsewhere, in the
 // read-only root image. See image/seed.
 func TestLayersMayBeLinksToAReadOnlyPlace(t *testing.T) {
-	e := startEngine(t)
+	e, _ := startEngine(t)
 	makeImage(t, e, "program")
 	info, err := e.Client().Info(t.Context(), client.InfoOptions{})
 	if err != nil {

@@ -40,6 +40,13 @@ type Result struct {
 	Err error
 }
 
+// An outcome is a Result, and what the config has become if it was read again.
+type outcome struct {
+	Result
+	reloaded *Project
+	problems []error
+}
+
 // networkService is the one that brings links up.
 const networkService = "network"
 
@@ -51,7 +58,7 @@ func Up(ctx context.Context, p Project, opt Options) ([]Result, error) {
 	if opt.Online == nil {
 		opt.Online = Online
 	}
-	r := &run{Options: opt, project: p.Name, auths: p.Auths, ended: make(chan Result), state: map[string]progress{}}
+	r := &run{Options: opt, project: p.Name, auths: p.Auths, ended: make(chan outcome), state: map[string]progress{}}
 	r.online = sync.OnceValue(func() error { return r.Online(ctx) })
 	r.user = sync.OnceValues(func() (*engine, error) {
 		if opt.User == nil {
@@ -88,7 +95,7 @@ type run struct {
 	online  func() error
 	system  *engine
 	user    func() (*engine, error)
-	ended   chan Result
+	ended   chan outcome
 
 	order   *order
 	state   map[string]progress
@@ -122,17 +129,16 @@ func (r *run) loop(ctx context.Context) {
 			r.Log.Info("still waiting", "services", strings.Join(r.busy(), " "))
 		case res := <-r.ended:
 			r.state[res.Name] = done
-			r.results = append(r.results, res)
+			r.results = append(r.results, res.Result)
 			if res.Err != nil {
 				r.errs = append(r.errs, fmt.Errorf("service %s: %w", res.Name, res.Err))
 			}
 			if r.Report != nil {
-				r.Report(res)
+				r.Report(res.Result)
 			}
-			if s := r.order.known[res.Name]; s != nil && s.Reload && res.Err == nil && r.Reload != nil {
-				p, problems := r.Reload(ctx)
-				r.errs = append(r.errs, problems...)
-				r.take(ctx, p)
+			r.errs = append(r.errs, res.problems...)
+			if res.reloaded != nil {
+				r.take(ctx, *res.reloaded)
 			}
 		}
 	}
@@ -165,10 +171,15 @@ func (r *run) busy() []string {
 // one brings up one service and says so to the loop.
 func (r *run) one(ctx context.Context, s *Service) {
 	start := time.Now()
-	res := Result{Action: Action{Name: s.Name}}
+	var res outcome
 	res.Action, res.Err = r.bring(ctx, s)
-	res.Action.Name = s.Name
+	res.Name = s.Name
 	res.Took = time.Since(start)
+	if s.Reload && res.Err == nil && r.Reload != nil {
+		// Definitions may have to be fetched; who does not wait for s goes on.
+		p, problems := r.Reload(ctx)
+		res.reloaded, res.problems = &p, problems
+	}
 	r.ended <- res
 }
 

@@ -1,0 +1,158 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig"
+)
+
+func TestTheBundledCatalogueIsWhole(t *testing.T) {
+	const root = "../templates/services"
+	c := &Catalogue{Roots: []string{root}}
+	index, err := c.Index(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(root + "/*/*.yml")
+	if err != nil || len(files) != len(index.Services) {
+		t.Errorf("%d definitions, %d in the index (%v)", len(files), len(index.Services), err)
+	}
+	for _, name := range index.Services {
+		defs, err := c.Definition(t.Context(), name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for service, node := range defs {
+			if _, problems := Parse(service, &node, Env{"REGISTRY_DOMAIN": "reg", "ECS_CLUSTER": "c"}); len(problems) > 0 {
+				t.Errorf("%s: %v", name, errors.Join(problems...))
+			}
+		}
+	}
+}
+
+func TestDefinitionsAreFetchedOnceAndKept(t *testing.T) {
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		switch r.URL.Path {
+		case "/m/mine.yml":
+			_, _ = w.Write([]byte("mine: {image: base}"))
+		case "/big.yml":
+			_, _ = w.Write([]byte(strings.Repeat("#", maxFile+2)))
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	c := &Catalogue{Roots: []string{t.TempDir(), server.URL}, Cache: t.TempDir()}
+	if _, err := c.Definition(t.Context(), "mine"); err == nil || !strings.Contains(err.Error(), "no network yet") {
+		t.Errorf("before the network: %v, want an error that says so", err)
+	}
+	c.Online = true
+	for range 2 {
+		defs, err := c.Definition(t.Context(), "mine")
+		if err != nil || len(defs) != 1 {
+			t.Fatalf("Definition(mine) = %v, %v", defs, err)
+		}
+	}
+	if requests != 1 {
+		t.Errorf("%d requests, want 1", requests)
+	}
+	if _, err := c.Definition(t.Context(), "other"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("Definition(other) error = %v, want ErrUnknown", err)
+	}
+	if _, err := c.Definition(t.Context(), server.URL+"/big.yml"); err == nil {
+		t.Error("a definition of more than a megabyte was taken")
+	}
+	for _, name := range []string{"/etc/passwd", "/var/lib/rancher/conf/../../../../etc/passwd", "../x", ""} {
+		if _, err := c.Definition(t.Context(), name); err == nil {
+			t.Errorf("Definition(%q) was taken", name)
+		}
+	}
+}
+
+func TestLoadGoesOnWithoutWhatItCannotFind(t *testing.T) {
+	var c cloudconfig.Config
+	if err := yaml.Unmarshal([]byte(`
+rancher:
+  environment: {TAG: "7"}
+  services:
+    zz: {image: "base:${TAG}"}
+    console: {image: base}
+    broken: {privileged: true}
+    absent: {image: base, labels: {io.rancher.os.when: /no/such/*}}
+  services_include: {none-such: true, off: false}
+  registry_auths: {reg: {username: u, password: p}}
+`), &c); err != nil {
+		t.Fatal(err)
+	}
+	p, problems := Load(t.Context(), &c, false)
+	var got []string
+	for _, s := range p.Services {
+		got = append(got, s.Name+" "+s.Image())
+	}
+	if diff := cmp.Diff([]string{"console base", "zz base:7"}, got); diff != "" {
+		t.Errorf("services (-want +got):\n%s", diff)
+	}
+	if text := errors.Join(problems...).Error(); !strings.Contains(text, "none-such") || !strings.Contains(text, "broken") || strings.Contains(text, "off") {
+		t.Errorf("problems: %s", text)
+	}
+	if p.Auths["reg"].Password != "p" {
+		t.Error("the credentials are not there")
+	}
+}
+
+func TestControlNamesWhatIsNotThere(t *testing.T) {
+	f := newFake("base")
+	c := &Control{Project: project(t, small), System: f, User: func(context.Context) (Docker, error) { return nil, errors.New("no") }}
+	if err := c.Stop(t.Context(), -1, "consol"); err == nil || !strings.Contains(err.Error(), "consol") {
+		t.Errorf("Stop(consol) error = %v", err)
+	}
+	if err := c.Start(t.Context(), "console"); !errors.Is(err, ErrAbsent) {
+		t.Errorf("Start(console) error = %v, want ErrAbsent", err)
+	}
+	if err := c.Start(t.Context()); err != nil {
+		t.Errorf("Start() of all error = %v, want none: what is not there is not meant", err)
+	}
+	f.exits["udev-cold"] = 0
+	if _, err := Up(t.Context(), c.Project, Options{System: f, Online: noWait}); err != nil {
+		t.Fatal(err)
+	}
+	f.log = nil
+	if err := c.Stop(t.Context(), -1, "network", "console"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"stop console", "stop network"}, f.log); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestLinesOfServicesCarryTheirName(t *testing.T) {
+	var (
+		out strings.Builder
+		mu  sync.Mutex
+	)
+	a, b := &lineWriter{to: &out, mu: &mu, prefix: "a | "}, &lineWriter{to: &out, mu: &mu, prefix: "b | "}
+	for _, w := range []struct {
+		to   *lineWriter
+		text string
+	}{{a, "one\ntw"}, {b, "three\n"}, {a, "o\n"}, {b, "end"}} {
+		if _, err := w.to.Write([]byte(w.text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.flush()
+	if want := "a | one\nb | three\na | two\nb | end\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
