@@ -12,10 +12,13 @@ import (
 	"rancheros/datasources/exoscale"
 	"rancheros/datasources/gce"
 	"rancheros/datasources/hetzner"
+	"rancheros/datasources/lxd"
 	"rancheros/datasources/nocloud"
 	"rancheros/datasources/opennebula"
 	"rancheros/datasources/oracle"
 	"rancheros/datasources/ovf"
+	"rancheros/datasources/packet"
+	"rancheros/datasources/proxmox"
 	"rancheros/datasources/scaleway"
 	"rancheros/datasources/tencent"
 	"rancheros/datasources/upcloud"
@@ -45,5 +48,8 @@ func Kinds() []datasources.Kind {
 		aliyun.Kind,
 		tencent.Kind,
 		cloudstack.Kind,
+		lxd.Kind,
+		proxmox.Kind,
+		packet.Kind,
 	}
 }

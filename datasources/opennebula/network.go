@@ -31,7 +31,7 @@ func networkOf(h *datasources.Host, vars map[string]string) (*network.Config, er
 		return nil, nil
 	}
 	// DNS without a link is everyone's.
-	c := &network.Config{DNS: network.DNS{Nameservers: strings.Fields(vars["DNS"])}}
+	c := &network.Config{DNS: network.DNS{Nameservers: fields(vars["DNS"])}}
 	for _, name := range names {
 		e := eth{vars, name}
 		l, err := e.link(h)
@@ -82,8 +82,8 @@ func (e eth) link(h *datasources.Host) (network.Link, error) {
 		return l, err
 	}
 	l.MTU = number(e.get("MTU"))
-	l.DNS.Nameservers = strings.Fields(e.get("DNS"))
-	l.DNS.Search = strings.Fields(e.get("SEARCH_DOMAIN"))
+	l.DNS.Nameservers = fields(e.get("DNS"))
+	l.DNS.Search = fields(e.get("SEARCH_DOMAIN"))
 	return l, nil
 }
 
@@ -176,6 +176,14 @@ func (e eth) routes(l *network.Link) error {
 		}
 		r.To = to.Masked()
 		l.Routes = append(l.Routes, r)
+	}
+	return nil
+}
+
+// fields is strings.Fields with nil for none.
+func fields(s string) []string {
+	if f := strings.Fields(s); len(f) > 0 {
+		return f
 	}
 	return nil
 }

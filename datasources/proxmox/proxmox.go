@@ -1,0 +1,116 @@
+// Package proxmox reads a drive with user-data as RancherOS knew it on Proxmox
+// VE: a CD with cloud-init's files whose label says nothing. Drives labelled
+// cidata or config-2, which Proxmox makes by itself, are those of the nocloud
+// and configdrive datasources.
+//
+// https://pve.proxmox.com/wiki/Cloud-Init_Support
+package proxmox
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"rancheros/datasources"
+	"rancheros/datasources/internal/drive"
+	"rancheros/datasources/internal/wire"
+)
+
+// Kind is the Proxmox datasource. Its argument is a folder that has the files
+// of the drive: proxmox:/media/pve-config.
+var Kind = datasources.Kind{
+	Name:   "proxmox",
+	Needs:  datasources.Local,
+	Detect: detect,
+	Fetch:  fetch,
+}
+
+// mountDir is where RancherOS mounted the drive.
+const mountDir = "/media/pve-config"
+
+func detect(h *datasources.Host) datasources.Finding {
+	if len(drive.Find(h, "cidata", "config-2")) > 0 {
+		return datasources.Finding{} // others read these
+	}
+	name := h.DMI("product_name")
+	if !strings.Contains(name, "Proxmox") {
+		return datasources.Finding{}
+	}
+	return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("DMI product_name is %q", name)}
+}
+
+func fetch(_ context.Context, env datasources.Env) (*datasources.Instance, error) {
+	h := env.Host
+	dir := cmp.Or(env.Arg, mountDir)
+	if sub, err := fs.Sub(h.Root, strings.TrimPrefix(path.Clean(dir), "/")); err == nil && h.Exists(dir+"/user-data") {
+		in, err := read(h, drive.Folder(sub))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", dir, err)
+		}
+		in.Subplatform = "folder (" + dir + ")"
+		return in, nil
+	}
+	if env.Arg != "" {
+		return nil, fmt.Errorf("%s/user-data: %w", dir, fs.ErrNotExist)
+	}
+	for _, b := range h.Blocks {
+		if !strings.HasPrefix(b.Name, "sr") {
+			continue
+		}
+		in, err := fromDrive(h, b)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		return in, err
+	}
+	return nil, errors.New("no CD has a file user-data, nor has " + dir)
+}
+
+func fromDrive(h *datasources.Host, b datasources.Block) (*datasources.Instance, error) {
+	d, err := drive.Open(h, b)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	in, err := read(h, d)
+	if err != nil {
+		return nil, err
+	}
+	in.Drive = b.UUID
+	in.Subplatform = "drive (/dev/" + b.Name + ")"
+	return in, nil
+}
+
+// read reads the files; user-data must be there, the others may.
+func read(h *datasources.Host, d *drive.Drive) (*datasources.Instance, error) {
+	user, err := d.Read("user-data")
+	if err != nil {
+		return nil, err
+	}
+	rest := map[string][]byte{}
+	for _, name := range []string{"meta-data", "vendor-data", "network-config"} {
+		if rest[name], err = d.Optional(name); err != nil {
+			return nil, err
+		}
+	}
+	md, err := wire.Parse(rest["meta-data"])
+	if err != nil {
+		return nil, fmt.Errorf("meta-data: %w", err)
+	}
+	in := &datasources.Instance{
+		ID:         cmp.Or(md.Str("instance-id"), strings.ToLower(h.DMI("product_uuid"))),
+		Hostname:   wire.Hostname(md.Str("local-hostname", "hostname")),
+		PublicKeys: wire.Keys(md.Get("public-keys")),
+		UserData:   user,
+		VendorData: rest["vendor-data"],
+		Metadata:   md,
+	}
+	if in.Network, err = wire.Network(h, rest["network-config"]); err != nil {
+		return nil, err
+	}
+	return in, nil
+}
