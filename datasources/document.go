@@ -70,9 +70,13 @@ func (in *Instance) Document() (Document, error) {
 		d.Metadata = m
 	}
 	if in.Network != nil {
-		if err := yaml.Unmarshal(network.ToV2(in.Network), &d.Network); err != nil {
+		var doc struct {
+			Network map[string]any `yaml:"network"`
+		}
+		if err := yaml.Unmarshal(network.ToV2(in.Network), &doc); err != nil {
 			return d, fmt.Errorf("write network as version 2: %w", err)
 		}
+		d.Network = doc.Network
 	}
 	return d, nil
 }

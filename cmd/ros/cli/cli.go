@@ -15,6 +15,7 @@ import (
 // commands are the subcommands, in the order of `ros --help`.
 var commands = []func() *cobra.Command{
 	newConfig,
+	newDatasource,
 	newNetwork,
 	newService,
 	newCloudInit,
