@@ -1,0 +1,450 @@
+package ignition
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A table is a file of lines with fields between colons: passwd and its kin.
+type table struct {
+	name string
+	rows []*row
+	// there is false if the file does not exist.
+	there bool
+}
+
+type row struct{ fields []string }
+
+func (r *row) number(i int) int {
+	if i >= len(r.fields) {
+		return -1
+	}
+	n, err := strconv.Atoi(r.fields[i])
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// set gives a field a value, and the row the fields up to it.
+func (r *row) set(i int, v string) {
+	for len(r.fields) <= i {
+		r.fields = append(r.fields, "")
+	}
+	r.fields[i] = v
+}
+
+func (t tree) table(name string) (*table, error) {
+	p, err := t.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	db := &table{name: p}
+	data, err := t.ReadFile(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return db, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	db.there = true
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimRight(line, "\r\n"); line != "" {
+			db.rows = append(db.rows, &row{strings.Split(line, ":")})
+		}
+	}
+	return db, nil
+}
+
+func (db *table) find(name string) *row {
+	for _, r := range db.rows {
+		if r.fields[0] == name {
+			return r
+		}
+	}
+	return nil
+}
+
+func (db *table) remove(name string) {
+	db.rows = slices.DeleteFunc(db.rows, func(r *row) bool { return r.fields[0] == name })
+}
+
+func (db *table) add(fields ...string) { db.rows = append(db.rows, &row{fields}) }
+
+// free is the number above the highest in use in a range, or for system
+// accounts below the lowest.
+func (db *table) free(low, high int, down bool) (int, error) {
+	used := map[int]bool{}
+	next := low
+	for _, r := range db.rows {
+		n := r.number(2)
+		used[n] = true
+		if n >= next && n < high && !down {
+			next = n + 1
+		}
+	}
+	if down {
+		for n := high; n >= low; n-- {
+			if !used[n] {
+				return n, nil
+			}
+		}
+	} else if next <= high && !used[next] {
+		return next, nil
+	}
+	for n := low; n <= high; n++ {
+		if !used[n] {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("%s: no number is free from %d to %d", db.name, low, high)
+}
+
+func (t tree) save(db *table, mode fs.FileMode) error {
+	var b strings.Builder
+	for _, r := range db.rows {
+		b.WriteString(strings.Join(r.fields, ":") + "\n")
+	}
+	st, err := t.Lstat(db.name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := t.write(db.name, []byte(b.String()), st); err != nil {
+		return err
+	}
+	if !db.there {
+		return t.Chmod(db.name, mode)
+	}
+	return nil
+}
+
+// accounts are the four tables of users and groups.
+type accounts struct {
+	passwd, shadow, group, gshadow *table
+	// defs are the settings of etc/login.defs.
+	defs  map[string]string
+	today string
+}
+
+// accounts makes and removes groups, then users, as groupadd and useradd do.
+func (t tree) accounts(im *Import, now time.Time) error {
+	a := accounts{defs: map[string]string{}, today: strconv.FormatInt(now.Unix()/86400, 10)}
+	for _, f := range []struct {
+		name string
+		to   **table
+	}{{"etc/passwd", &a.passwd}, {"etc/shadow", &a.shadow}, {"etc/group", &a.group}, {"etc/gshadow", &a.gshadow}} {
+		db, err := t.table(f.name)
+		if err != nil {
+			return err
+		}
+		*f.to = db
+	}
+	if p, err := t.resolve("etc/login.defs"); err == nil {
+		if data, err := t.ReadFile(p); err == nil {
+			for line := range strings.Lines(string(data)) {
+				if f := strings.Fields(line); len(f) >= 2 && f[0][0] != '#' {
+					a.defs[f[0]] = f[1]
+				}
+			}
+		}
+	}
+	for _, g := range im.Groups {
+		if err := a.ensureGroup(g); err != nil {
+			return fmt.Errorf("group %s: %w", g.Name, err)
+		}
+	}
+	var made []User
+	for _, u := range im.Users {
+		added, err := a.ensureUser(u)
+		if err != nil {
+			return fmt.Errorf("user %s: %w", u.Name, err)
+		}
+		if added {
+			made = append(made, u)
+		}
+	}
+	for _, s := range []struct {
+		db   *table
+		mode fs.FileMode
+	}{{a.passwd, 0o644}, {a.group, 0o644}, {a.shadow, 0o640}, {a.gshadow, 0o640}} {
+		if s.db != a.gshadow || s.db.there {
+			if err := t.save(s.db, s.mode); err != nil {
+				return err
+			}
+		}
+	}
+	for _, u := range made {
+		if err := t.home(a.passwd.find(u.Name), u); err != nil {
+			return fmt.Errorf("user %s: %w", u.Name, err)
+		}
+	}
+	for _, u := range im.Users {
+		if err := t.keys(a.passwd.find(u.Name), u); err != nil {
+			return fmt.Errorf("user %s: %w", u.Name, err)
+		}
+	}
+	return nil
+}
+
+func (a *accounts) def(key string, or int) int {
+	if n, err := strconv.Atoi(a.defs[key]); err == nil {
+		return n
+	}
+	return or
+}
+
+func (a *accounts) number(db *table, kind string, system bool) (int, error) {
+	if system {
+		return db.free(a.def("SYS_"+kind+"_MIN", 101), a.def("SYS_"+kind+"_MAX", 999), true)
+	}
+	return db.free(a.def(kind+"_MIN", 1000), a.def(kind+"_MAX", 60000), false)
+}
+
+func (a *accounts) ensureGroup(g Group) error {
+	have := a.group.find(g.Name)
+	if g.Remove {
+		a.group.remove(g.Name)
+		a.gshadow.remove(g.Name)
+		return nil
+	}
+	if have == nil {
+		gid := 0
+		if g.GID != nil {
+			gid = *g.GID
+		} else {
+			var err error
+			if gid, err = a.number(a.group, "GID", g.System); err != nil {
+				return err
+			}
+		}
+		a.group.add(g.Name, "x", strconv.Itoa(gid), "")
+		if a.gshadow.there {
+			a.gshadow.add(g.Name, "!", "", "")
+		}
+	} else if g.GID != nil {
+		have.set(2, strconv.Itoa(*g.GID))
+	}
+	if g.PasswordHash != nil {
+		if r := a.gshadow.find(g.Name); r != nil {
+			r.set(1, orStar(*g.PasswordHash))
+		}
+	}
+	return nil
+}
+
+// orStar: an empty hash is a password that nobody has.
+func orStar(hash string) string {
+	if hash == "" {
+		return "*"
+	}
+	return hash
+}
+
+func (a *accounts) ensureUser(u User) (added bool, err error) {
+	have := a.passwd.find(u.Name)
+	if u.Remove {
+		if have != nil {
+			a.removeUser(u.Name)
+		}
+		return false, nil
+	}
+	if have == nil {
+		if have, err = a.addUser(u); err != nil {
+			return false, err
+		}
+		added = true
+	} else {
+		if u.UID != nil {
+			have.set(2, strconv.Itoa(*u.UID))
+		}
+		if u.HomeDir != "" {
+			have.set(5, u.HomeDir)
+		}
+	}
+	if u.PrimaryGroup != "" {
+		gid, err := a.gid(u.PrimaryGroup)
+		if err != nil {
+			return added, err
+		}
+		have.set(3, gid)
+	}
+	if u.Gecos != "" {
+		have.set(4, u.Gecos)
+	}
+	if u.Shell != "" {
+		have.set(6, u.Shell)
+	}
+	if s := a.shadow.find(u.Name); s != nil && u.PasswordHash != nil {
+		s.set(1, orStar(*u.PasswordHash))
+		s.set(2, a.today)
+	}
+	if len(u.Groups) > 0 {
+		return added, a.join(u.Name, u.Groups)
+	}
+	return added, nil
+}
+
+func (a *accounts) addUser(u User) (*row, error) {
+	uid := 0
+	if u.UID != nil {
+		uid = *u.UID
+	} else {
+		var err error
+		if uid, err = a.number(a.passwd, "UID", u.System); err != nil {
+			return nil, err
+		}
+	}
+	gid := "100" // users, as useradd without a group of its own
+	if !u.NoUserGroup && u.PrimaryGroup == "" {
+		if a.group.find(u.Name) != nil {
+			return nil, fmt.Errorf("a group of that name is there already; name it as primaryGroup")
+		}
+		if err := a.ensureGroup(Group{Name: u.Name, System: u.System}); err != nil {
+			return nil, err
+		}
+		gid = a.group.find(u.Name).fields[2]
+	}
+	home := u.HomeDir
+	if home == "" {
+		home = "/home/" + u.Name
+	}
+	shell := u.Shell
+	if shell == "" {
+		shell = "/bin/bash"
+	}
+	r := &row{[]string{u.Name, "x", strconv.Itoa(uid), gid, u.Gecos, home, shell}}
+	a.passwd.rows = append(a.passwd.rows, r)
+	age := []string{strconv.Itoa(a.def("PASS_MIN_DAYS", 0)), strconv.Itoa(a.def("PASS_MAX_DAYS", 99999)), strconv.Itoa(a.def("PASS_WARN_AGE", 7))}
+	if u.System {
+		age = []string{"", "", ""}
+	}
+	a.shadow.add(append(append([]string{u.Name, "*", a.today}, age...), "", "", "")...)
+	return r, nil
+}
+
+// removeUser takes the user's own group along, if nobody else is in it.
+func (a *accounts) removeUser(name string) {
+	own := a.group.find(name)
+	a.passwd.remove(name)
+	a.shadow.remove(name)
+	for _, db := range []*table{a.group, a.gshadow} {
+		for _, r := range db.rows {
+			r.leave(name)
+		}
+	}
+	if own == nil || len(own.fields) > 3 && own.fields[3] != "" {
+		return
+	}
+	for _, r := range a.passwd.rows {
+		if len(r.fields) > 3 && r.fields[3] == own.fields[2] {
+			return
+		}
+	}
+	a.group.remove(name)
+	a.gshadow.remove(name)
+}
+
+func (r *row) members() []string {
+	if len(r.fields) < 4 || r.fields[3] == "" {
+		return nil
+	}
+	return strings.Split(r.fields[3], ",")
+}
+
+func (r *row) leave(name string) {
+	if m := r.members(); slices.Contains(m, name) {
+		r.set(3, strings.Join(slices.DeleteFunc(m, func(s string) bool { return s == name }), ","))
+	}
+}
+
+func (r *row) join(name string) {
+	if m := r.members(); !slices.Contains(m, name) {
+		r.set(3, strings.Join(append(m, name), ","))
+	}
+}
+
+func (a *accounts) gid(group string) (string, error) {
+	if r := a.group.find(group); r != nil {
+		return r.fields[2], nil
+	}
+	for _, r := range a.group.rows {
+		if len(r.fields) > 2 && r.fields[2] == group {
+			return group, nil
+		}
+	}
+	return "", fmt.Errorf("there is no group %q", group)
+}
+
+// join makes these the user's groups, beside its first one.
+func (a *accounts) join(name string, groups []string) error {
+	for _, g := range groups {
+		if a.group.find(g) == nil {
+			return fmt.Errorf("there is no group %q", g)
+		}
+	}
+	for _, db := range []*table{a.group, a.gshadow} {
+		for _, r := range db.rows {
+			if slices.Contains(groups, r.fields[0]) {
+				r.join(name)
+			} else {
+				r.leave(name)
+			}
+		}
+	}
+	return nil
+}
+
+func (t tree) home(r *row, u User) error {
+	if u.NoCreateHome || r == nil || len(r.fields) < 6 {
+		return nil
+	}
+	p, err := t.resolve(r.fields[5])
+	if err != nil {
+		return err
+	}
+	if _, err := t.Lstat(p); err == nil || p == "." {
+		return nil
+	}
+	return t.ownDir(p, r)
+}
+
+// ownDir makes a directory, with those above it, that only its user may enter.
+func (t tree) ownDir(p string, r *row) error {
+	if err := t.MkdirAll(path.Dir(p), 0o755); err != nil {
+		return err
+	}
+	if err := t.Mkdir(p, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return t.Lchown(p, r.number(2), r.number(3))
+}
+
+func (t tree) keys(r *row, u User) error {
+	if len(u.SSHAuthorizedKeys) == 0 || r == nil || len(r.fields) < 6 {
+		return nil
+	}
+	dir, err := t.resolve(path.Join(r.fields[5], ".ssh", "x"))
+	if err != nil {
+		return err
+	}
+	dir = path.Dir(dir)
+	if _, err := t.Lstat(dir); err != nil {
+		if err := t.ownDir(dir, r); err != nil {
+			return err
+		}
+	}
+	file := path.Join(dir, "authorized_keys")
+	if err := t.put(file, strings.Join(u.SSHAuthorizedKeys, "\n")+"\n"); err != nil {
+		return err
+	}
+	if err := t.Lchown(file, r.number(2), r.number(3)); err != nil {
+		return err
+	}
+	return t.Chmod(file, 0o600)
+}

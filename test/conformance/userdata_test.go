@@ -1,0 +1,424 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// corpusRun runs every case of a corpus and prints its score.
+func corpusRun(t *testing.T, corpus, file string, least float64, one func(bin, dir string) error) {
+	bin, dir := os.Getenv("ROS_BIN"), os.Getenv("ROS_CONFORMANCE")
+	if bin == "" || dir == "" {
+		t.Skip("ROS_BIN and ROS_CONFORMANCE are not set")
+	}
+	cases, err := filepath.Glob(filepath.Join(dir, corpus, "*", file))
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no %s cases below %s (%v)", corpus, dir, err)
+	}
+	good := 0
+	var misses []string
+	for _, c := range cases {
+		if err := one(bin, filepath.Dir(c)); err != nil {
+			misses = append(misses, fmt.Sprintf("%s: %v", filepath.Base(filepath.Dir(c)), err))
+			continue
+		}
+		good++
+	}
+	fmt.Printf("score %s %d/%d\n", corpus, good, len(cases))
+	for _, m := range misses {
+		fmt.Println("miss", corpus, m)
+	}
+	if float64(good) < least*float64(len(cases)) {
+		t.Errorf("%d of %d cases hold, want at least %.0f%%", good, len(cases), least*100)
+	}
+}
+
+// renderedData is what `ros cloud-init render --output json` prints.
+type renderedData struct {
+	Config  map[string]any `json:"config"`
+	Scripts []struct {
+		Name, Mode, Content string
+		Vendor              bool
+	} `json:"scripts"`
+	Parts []struct {
+		Type, Declared, Encoding, SHA256, Skipped string
+		LaunchIndex                               string `json:"launch_index"`
+		Parent                                    int
+		Container, Handled                        bool
+	} `json:"parts"`
+	Problems []struct{ Severity, Message string } `json:"problems"`
+
+	failed bool
+	stderr string
+}
+
+// renderWith runs the command; it fails only if nothing was printed.
+func renderWith(bin string, env []string, args ...string) (*renderedData, error) {
+	c := exec.Command(bin, append([]string{"cloud-init", "render", "--output", "json"}, args...)...)
+	c.Env = append(os.Environ(), env...)
+	var out, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &out, &stderr
+	err := c.Run()
+	r := &renderedData{failed: err != nil, stderr: stderr.String()}
+	if e := json.Unmarshal(out.Bytes(), r); e != nil {
+		return nil, fmt.Errorf("render %v: %w (%v): %s", args, e, err, r.stderr)
+	}
+	return r, nil
+}
+
+// udCase is expect.json of the corpus userdata.
+type udCase struct {
+	bin, dir string
+	env      []string
+	raw      map[string]json.RawMessage
+
+	Config []struct {
+		Path   []any
+		Is     json.RawMessage
+		Length *int
+		Has    any
+		HasNot any `json:"has_not"`
+	}
+	Scripts       []udScript
+	VendorScripts []udScript `json:"vendor_scripts"`
+	HandledParts  *int       `json:"handled_parts"`
+	Empty         bool       `json:"cloud_config_empty"`
+	ErrorRegex    string     `json:"error_regex"`
+	Error         string
+	ErrorOnFail   *bool    `json:"error_on_user_data_failure"`
+	LogHas        []string `json:"log_has"`
+	NoWarnings    bool     `json:"no_warnings"`
+	ContentType   string   `json:"content_type"`
+	Rendered      *string
+	LeafParts     []struct {
+		ContentType string  `json:"content_type"`
+		LaunchIndex *string `json:"launch_index"`
+		Encoding    string
+		SHA256      string
+	} `json:"leaf_parts"`
+	Kept []struct {
+		LaunchIndex any `json:"launch_index"`
+		Parts       any
+	} `json:"parts_kept_by_launch_index"`
+	Convert *struct {
+		DecodePaths []string `json:"decode_paths"`
+	}
+	HTTP map[string]struct {
+		Status int
+		Body   string
+	}
+	Parts []map[string]string
+}
+
+type udScript struct{ Name, Content, Mode string }
+
+func TestUserDataConformance(t *testing.T) {
+	corpusRun(t, "userdata", "expect.json", 0.95, func(bin, dir string) error {
+		c := udCase{bin: bin, dir: dir}
+		b, err := os.ReadFile(filepath.Join(dir, "expect.json"))
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(b, &c); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(b, &c.raw); err != nil {
+			return err
+		}
+		return c.run(t)
+	})
+}
+
+func (c *udCase) file(name string) string { return filepath.Join(c.dir, name) }
+
+func (c *udCase) there(name string) bool {
+	_, err := os.Stat(c.file(name))
+	return err == nil
+}
+
+func (c *udCase) run(t *testing.T) error {
+	if len(c.HTTP) > 0 {
+		s := httptest.NewServer(http.HandlerFunc(c.serve))
+		defer s.Close()
+		c.env = []string{"http_proxy=" + s.URL, "HTTP_PROXY=" + s.URL}
+	}
+	if c.Convert != nil {
+		return c.variables(t)
+	}
+	file := c.file("user-data")
+	if len(c.Parts) > 0 {
+		file = filepath.Join(t.TempDir(), "user-data")
+		if err := os.WriteFile(file, c.multipart(), 0o600); err != nil {
+			return err
+		}
+	}
+	args := []string{file}
+	for _, f := range []string{"vendor-data", "vendor-data2", "instance-data"} {
+		name := f
+		if f == "instance-data" {
+			name += ".json"
+		}
+		// A case about instance data that nobody may read has none for us.
+		if c.there(name) && !strings.Contains(c.Error, "No read permission") {
+			args = append(args, "--"+f, c.file(name))
+		}
+	}
+	if c.ContentType != "" {
+		args = append(args, "--offline")
+	}
+	if len(c.Kept) > 0 {
+		return c.launchIndex(args)
+	}
+	r, err := renderWith(c.bin, c.env, args...)
+	if err != nil {
+		return err
+	}
+	return c.check(r)
+}
+
+// serve stands in for the machines that the URLs name.
+func (c *udCase) serve(w http.ResponseWriter, r *http.Request) {
+	a, ok := c.HTTP[r.URL.String()]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	body, err := os.ReadFile(c.file(a.Body))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(body)
+}
+
+// multipart joins parts/NN with their headers.
+func (c *udCase) multipart() []byte {
+	var b bytes.Buffer
+	b.WriteString("Content-Type: multipart/mixed; boundary=\"=====\"\nMIME-Version: 1.0\n\n")
+	for i, h := range c.Parts {
+		b.WriteString("--=====\n")
+		for k, v := range h {
+			fmt.Fprintf(&b, "%s: %s\n", k, v)
+		}
+		body, err := os.ReadFile(c.file(fmt.Sprintf("parts/%02d", i+1)))
+		if err != nil {
+			continue
+		}
+		b.WriteString("\n")
+		b.Write(body)
+		b.WriteString("\n")
+	}
+	b.WriteString("--=====--\n")
+	return b.Bytes()
+}
+
+func (c *udCase) check(r *renderedData) error {
+	for _, k := range c.Config {
+		var is any
+		if k.Is != nil {
+			if err := json.Unmarshal(k.Is, &is); err != nil {
+				return err
+			}
+		}
+		v := at(r.Config, k.Path)
+		switch {
+		case k.Length != nil:
+			if n := reflect.ValueOf(v).Len(); n != *k.Length {
+				return fmt.Errorf("%v has length %d, want %d", k.Path, n, *k.Length)
+			}
+		case k.Has != nil:
+			if !holds(v, k.Has) {
+				return fmt.Errorf("%v = %v, want %v in it", k.Path, v, k.Has)
+			}
+		case k.HasNot != nil:
+			if holds(v, k.HasNot) {
+				return fmt.Errorf("%v = %v, want %v not in it", k.Path, v, k.HasNot)
+			}
+		case !reflect.DeepEqual(v, is):
+			return fmt.Errorf("%v = %v, want %v", k.Path, v, is)
+		}
+	}
+	handled := 0
+	var vendor, own []udScript
+	for _, s := range r.Scripts {
+		one := udScript{s.Name, s.Content, s.Mode}
+		if s.Vendor {
+			vendor = append(vendor, one)
+		} else {
+			own = append(own, one)
+		}
+	}
+	for _, p := range r.Parts {
+		if p.Handled && !p.Container {
+			handled++
+		}
+	}
+	switch {
+	case c.Scripts != nil && !reflect.DeepEqual(own, c.Scripts):
+		return fmt.Errorf("scripts = %v, want %v", own, c.Scripts)
+	case c.VendorScripts != nil && !reflect.DeepEqual(vendor, c.VendorScripts):
+		return fmt.Errorf("vendor scripts = %v, want %v", vendor, c.VendorScripts)
+	case c.HandledParts != nil && handled != *c.HandledParts:
+		return fmt.Errorf("%d parts handled, want %d", handled, *c.HandledParts)
+	case c.Empty && len(r.Config) > 0:
+		return fmt.Errorf("config = %v, want none", r.Config)
+	case (c.ErrorRegex != "" || c.Error != "") && !r.failed:
+		return fmt.Errorf("it succeeded, want an error like %q", c.ErrorRegex+c.Error)
+	case len(c.LogHas) > 0 && len(r.Problems) == 0:
+		return fmt.Errorf("no problem is named, want one like %q", c.LogHas)
+	case c.NoWarnings && len(r.Problems) > 0:
+		return fmt.Errorf("problems = %v, want none", r.Problems)
+	case c.Rendered != nil && (len(own) != 1 || own[0].Content != *c.Rendered):
+		return fmt.Errorf("rendered %v, want %q", own, *c.Rendered)
+	case c.ContentType != "" && (len(r.Parts) == 0 || r.Parts[0].Type != c.ContentType):
+		return fmt.Errorf("parts = %v, want type %s", r.Parts, c.ContentType)
+	}
+	return c.leaves(r)
+}
+
+// leaves compares the parts that no archive or include made.
+func (c *udCase) leaves(r *renderedData) error {
+	if c.LeafParts == nil {
+		return nil
+	}
+	n := 0
+	for _, p := range r.Parts {
+		if p.Parent > 0 {
+			continue
+		}
+		if n >= len(c.LeafParts) {
+			return errors.New("too many parts")
+		}
+		want := c.LeafParts[n]
+		n++
+		kind := p.Declared
+		if kind == "" {
+			kind = p.Type
+		}
+		if kind != want.ContentType || p.SHA256 != want.SHA256 || want.Encoding != "" && p.Encoding != want.Encoding ||
+			want.LaunchIndex != nil && p.LaunchIndex != *want.LaunchIndex {
+			return fmt.Errorf("part %d = %+v, want %+v", n, p, want)
+		}
+	}
+	if n != len(c.LeafParts) {
+		return fmt.Errorf("%d parts, want %d", n, len(c.LeafParts))
+	}
+	return nil
+}
+
+func (c *udCase) launchIndex(args []string) error {
+	for _, k := range c.Kept {
+		with := args
+		if k.LaunchIndex != nil {
+			with = append(with[:len(with):len(with)], "--launch-index", fmt.Sprint(k.LaunchIndex))
+		}
+		r, err := renderWith(c.bin, c.env, with...)
+		if err != nil {
+			return err
+		}
+		kept, all := 0, 0
+		for _, p := range r.Parts {
+			if p.Container {
+				continue
+			}
+			all++
+			if p.Skipped == "" {
+				kept++
+			}
+		}
+		want, ok := k.Parts.(float64)
+		if k.Parts == "all" {
+			want, ok = float64(all), true
+		}
+		if !ok || kept != int(want) {
+			return fmt.Errorf("launch index %v keeps %d of %d parts, want %v", k.LaunchIndex, kept, all, k.Parts)
+		}
+	}
+	return nil
+}
+
+// variables asks a template for each variable that has a name.
+func (c *udCase) variables(t *testing.T) error {
+	var instance, want map[string]any
+	for name, to := range map[string]*map[string]any{"instance-data.json": &instance, "expected-variables.json": &want} {
+		b, err := os.ReadFile(c.file(name))
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(b, to); err != nil {
+			return err
+		}
+	}
+	instance["base64_encoded_keys"] = c.Convert.DecodePaths
+	data, err := json.Marshal(instance)
+	if err != nil {
+		return err
+	}
+	dir := t.TempDir()
+	for key, w := range want {
+		if strings.ContainsAny(key, "-./ ") {
+			continue // a template has no way to name it
+		}
+		template := "## template: jinja\n#cloud-config\nvalue: {{ " + key + " | tojson }}\n"
+		ud, id := filepath.Join(dir, "user-data"), filepath.Join(dir, "instance-data.json")
+		if err := errors.Join(os.WriteFile(ud, []byte(template), 0o600), os.WriteFile(id, data, 0o600)); err != nil {
+			return err
+		}
+		r, err := renderWith(c.bin, nil, ud, "--instance-data", id)
+		if err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(r.Config["value"], w) {
+			return fmt.Errorf("%s = %v, want %v", key, r.Config["value"], w)
+		}
+	}
+	return nil
+}
+
+// at follows keys and indexes; nil if there is nothing.
+func at(v any, path []any) any {
+	for _, k := range path {
+		switch x := v.(type) {
+		case map[string]any:
+			v = x[fmt.Sprint(k)]
+		case []any:
+			i, ok := k.(float64)
+			if !ok || int(i) >= len(x) {
+				return nil
+			}
+			v = x[int(i)]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+// holds is Python's "in".
+func holds(v, item any) bool {
+	switch x := v.(type) {
+	case map[string]any:
+		_, ok := x[fmt.Sprint(item)]
+		return ok
+	case []any:
+		for _, e := range x {
+			if reflect.DeepEqual(e, item) {
+				return true
+			}
+		}
+	case string:
+		return strings.Contains(x, fmt.Sprint(item))
+	}
+	return false
+}
