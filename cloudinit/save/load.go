@@ -6,7 +6,6 @@ import (
 
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
-	"rancheros/paths"
 )
 
 // loadStaged reads what stage wrote, before its instance is the current one.
@@ -21,9 +20,4 @@ func loadStaged(t *tree.Tree, dir string) (*state.Known, error) {
 	}
 	k.Instance.Password, k.Instance.RandomSeed = k.Password, k.RandomSeed
 	return k, nil
-}
-
-// attempts keeps what the picker tried, for `ros datasource` and tests.
-func (s *saver) attempts(report any) error {
-	return state.WriteJSON(s.tree, paths.DatasourceReport, report, false)
 }

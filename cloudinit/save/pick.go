@@ -2,17 +2,41 @@ package save
 
 import (
 	"context"
-	"net/http"
+	"errors"
+	"net/http/httptrace"
 	"sync/atomic"
 
-	"rancheros/cloudconfig/userdata/fetch"
+	"rancheros/cloudinit/state"
 	"rancheros/datasources"
+	"rancheros/paths"
 )
 
-// picked is the datasource that answered.
-type picked struct {
-	kind     datasources.Kind
-	instance *datasources.Instance
+// pick finds the datasource that answers, and keeps how that came about.
+func (s *saver) pick(ctx context.Context, known *state.Known) (*datasources.Result, error) {
+	var n atomic.Int64
+	in := datasources.PickInput{Host: s.Host, Kinds: s.Kinds, Named: s.Names, BringUp: s.BringUp, Saved: s.saved(known),
+		Env: datasources.Env{HTTP: s.HTTP, Endpoint: s.Endpoint, Version: s.Version, Log: s.Log}}
+	r, err := datasources.Pick(counting(ctx, &n), in)
+	s.report.Requests += int(n.Load())
+	report, rerr := r.Report(err)
+	if rerr == nil {
+		_, rerr = s.tree.WriteFile(paths.DatasourceReport, append(report, '\n'), public)
+	}
+	return &r, errors.Join(err, rerr)
+}
+
+// saved is the identity that Pick may prove to be still ours. A drive or file
+// is read again at every boot: that costs nothing, and people change them. So
+// for these the proof is taken away and only the name of the datasource stays.
+func (s *saver) saved(known *state.Known) *datasources.Identity {
+	if known == nil || s.Fresh {
+		return nil
+	}
+	id := known.Identity
+	if k, ok := datasources.Find(s.Kinds, id.Datasource); ok && k.Needs == datasources.Local && (k.NeedsOn == nil || k.NeedsOn(s.Host) == datasources.Local) {
+		id.InstanceID = ""
+	}
+	return &id
 }
 
 // hostOf is the machine whose root is a folder.
@@ -24,31 +48,7 @@ func hostOf(dir string) *datasources.Host {
 	return h
 }
 
-// counting counts the documents that user-data makes us fetch.
-func (s *saver) counting(f fetch.Fetcher) fetch.Fetcher {
-	return func(ctx context.Context, r fetch.Request) ([]byte, error) {
-		s.report.Requests++
-		return f(ctx, r)
-	}
-}
-
-// counter counts the requests of a datasource.
-type counter struct {
-	next http.RoundTripper
-	n    *atomic.Int64
-}
-
-func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.n.Add(1)
-	return c.next.RoundTrip(r)
-}
-
-// counted is the client with its requests counted.
-func counted(c *http.Client, n *atomic.Int64) *http.Client {
-	out := *c
-	if out.Transport == nil {
-		out.Transport = http.DefaultTransport
-	}
-	out.Transport = counter{out.Transport, n}
-	return &out
+// counting is a context whose HTTP requests are counted, whoever makes them.
+func counting(ctx context.Context, n *atomic.Int64) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { n.Add(1) }})
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"rancheros/cloudconfig/userdata"
@@ -34,7 +35,10 @@ type Options struct {
 	Names []string
 	// Endpoint replaces the address of the cloud's own service.
 	Endpoint string
-	HTTP     *http.Client
+	// HTTP replaces the client of every datasource; nil: each has its own.
+	HTTP *http.Client
+	// Version is what requests call themselves.
+	Version string
 	// BringUp makes what a datasource needs of the network work. Nil: it works
 	// already, or there is none.
 	BringUp func(ctx context.Context, needs datasources.Needs) error
@@ -114,9 +118,6 @@ func (o *Options) setDefaults() {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.HTTP == nil {
-		o.HTTP = &http.Client{}
-	}
 	if o.Host == nil {
 		if o.Root == "/" {
 			o.Host = datasources.ThisHost()
@@ -130,28 +131,29 @@ func (s *saver) run(ctx context.Context) error {
 	if err := s.finish(); err != nil {
 		s.problem(fmt.Errorf("finish what an earlier boot began: %w", err))
 	}
-	if why := s.switchedOff(); why != "" {
-		s.report.Outcome = Disabled
-		return state.WriteJSON(s.tree, state.Disabled, map[string]string{"why": why}, false)
-	}
 	known, err := state.Load(s.tree)
 	if err != nil {
 		s.problem(err) // what cannot be read is asked for again
-	}
-	if known != nil && !s.Fresh && s.same(known) {
-		s.report.Outcome = Unchanged
-		s.report.Datasource, s.report.InstanceID = known.Identity.Datasource, known.Identity.InstanceID
-		return s.show(known, nil)
 	}
 	return s.ask(ctx, known)
 }
 
 // ask picks a datasource and keeps what it says.
 func (s *saver) ask(ctx context.Context, known *state.Known) error {
-	picked, err := s.pick(ctx)
+	picked, err := s.pick(ctx, known)
 	s.event("pick", err)
-	if err != nil || picked == nil {
+	switch {
+	case errors.Is(err, datasources.ErrDisabled):
+		s.report.Outcome = Disabled
+		return state.WriteJSON(s.tree, state.Disabled, map[string]string{"why": err.Error()}, false)
+	case errors.Is(err, datasources.ErrNone):
+		return s.keep(known, nil)
+	case err != nil:
 		return s.keep(known, err)
+	case picked.Unchanged:
+		s.report.Outcome = Unchanged
+		s.report.Datasource, s.report.InstanceID = known.Identity.Datasource, known.Identity.InstanceID
+		return s.show(known, nil)
 	}
 	next := s.know(picked)
 	s.report.Datasource, s.report.InstanceID = next.Identity.Datasource, next.Identity.InstanceID
@@ -191,9 +193,11 @@ func (s *saver) read(ctx context.Context, k *state.Known) (*userdata.Result, err
 	if err != nil {
 		return nil, err
 	}
-	r, err := userdata.Parse(ctx,
+	var n atomic.Int64
+	r, err := userdata.Parse(counting(ctx, &n),
 		userdata.Input{UserData: in.UserData, VendorData: in.VendorData, VendorData2: in.VendorData2, InstanceData: data},
-		userdata.Options{Fetch: s.counting(fetch.HTTP(fetch.Options{Retries: 3})), Store: urlCache{s.tree, k.Identity.InstanceID}})
+		userdata.Options{Fetch: fetch.HTTP(fetch.Options{Retries: 3}), Store: urlCache{s.tree, k.Identity.InstanceID}})
+	s.report.Requests += int(n.Load())
 	if err != nil {
 		return nil, fmt.Errorf("read user-data: %w", err)
 	}
@@ -232,19 +236,6 @@ func (s *saver) event(name string, err error) {
 	now := s.Now()
 	s.report.events = append(s.report.events, state.NewEvent(state.InitLocal, name, s.began, now, outcome, why))
 	s.began = now
-}
-
-// switchedOff says who turned cloud-init off, "" when nobody did.
-func (s *saver) switchedOff() string {
-	for f := range strings.FieldsSeq(s.Host.Cmdline()) {
-		if f == "cloud-init=disabled" {
-			return "the kernel command line says cloud-init=disabled"
-		}
-	}
-	if s.tree.Exists(state.DisabledMark) && !strings.Contains(s.Host.Cmdline(), "cloud-init=enabled") {
-		return state.DisabledMark + " is there"
-	}
-	return ""
 }
 
 // books writes status and record of this run.

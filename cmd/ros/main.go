@@ -29,6 +29,7 @@ var applets = map[string]applet{
 	"netconf":            netconf.Main,
 	"init":               boot.Main,
 	boot.SysinitApplet:   boot.SysinitMain,
+	"cloud-init-save":    cloudInitSave,
 	"cloud-init-execute": execute.Main,
 	"console-init":       consoleInit,
 	"respawn":            respawn.Main,

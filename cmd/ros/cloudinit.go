@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"net"
+
+	"rancheros/cloudconfig"
+	"rancheros/cloudinit/save"
+	"rancheros/datasources"
+	"rancheros/datasources/all"
+	"rancheros/netconf"
+)
+
+// cloudInitSave is the program cloud-init-save.
+func cloudInitSave(ctx context.Context, args []string) int {
+	return save.Defaults{Kinds: all.Kinds(), BringUp: bringUp, Names: namedDatasources}.Main(ctx, args)
+}
+
+// namedDatasources is what the layers of our OS name; elsewhere there are none.
+func namedDatasources(root string) []string {
+	c, _, _ := cloudconfig.Load(root) // what is wrong with it is said elsewhere
+	if c == nil {
+		return nil
+	}
+	return c.Rancher.CloudInit.Datasources
+}
+
+// bringUp makes links or an address for a datasource, where the machine has
+// none yet: on another Linux somebody else may have done it.
+func bringUp(ctx context.Context, needs datasources.Needs) error {
+	if hasAddress() {
+		return nil
+	}
+	if needs == datasources.LinkUp {
+		_, err := netconf.LinkUp(ctx, netconf.Options{})
+		return err
+	}
+	_, err := netconf.Up(ctx, nil, netconf.Options{})
+	return err
+}
+
+// hasAddress says whether any link has an address that reaches further than
+// itself.
+func hasAddress() bool {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, a := range addrs {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.IsGlobalUnicast() {
+			return true
+		}
+	}
+	return false
+}
