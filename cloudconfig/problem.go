@@ -84,8 +84,8 @@ func (ps Problems) asError() error {
 	return ps
 }
 
-// sorted orders problems as they stand in the document and drops those that
-// say the same of the same place.
+// sorted orders problems as they stand in the document and keeps one error of
+// each place: both passes of validation find what is plainly wrong.
 func (ps Problems) sorted() Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		if a.Line != b.Line {
@@ -94,6 +94,7 @@ func (ps Problems) sorted() Problems {
 		return a.Column - b.Column
 	})
 	return slices.CompactFunc(ps, func(a, b Problem) bool {
-		return a.Line == b.Line && a.Column == b.Column && a.Path == b.Path && a.Severity == b.Severity
+		return a.Line == b.Line && a.Column == b.Column && a.Path == b.Path && a.Severity == b.Severity &&
+			(a.Severity == Error || a.Message == b.Message)
 	})
 }

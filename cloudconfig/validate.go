@@ -73,7 +73,7 @@ func checkAlone(file string, root *yaml.Node, removals bool) Problems {
 	modernize(file, root) // its warnings are among those of asCloudInit
 	s := strict{file: file}
 	s.check(root, reflect.TypeFor[Config](), "")
-	return append(s.problems, meant...)
+	return append(append(s.problems, meant...), checkRules(file, root)...)
 }
 
 // asCloudInit finds what cloud-init says of its own keys, and which of them do
@@ -90,9 +90,13 @@ func asCloudInit(file string, root *yaml.Node, removals bool) Problems {
 			ps = append(ps, Problem{File: file, Line: k.Line, Column: k.Column, Path: k.Value, Severity: Warning,
 				Message: "not supported on this operating system: " + m.Instead})
 		}
-		for _, f := range shape.Check(v, m.Shape(), join("", k.Value)) {
+		s := m.Shape()
+		for _, f := range shape.Check(v, s, join("", k.Value)) {
 			if removals && shape.KindOf(f.Node) == shape.Null {
 				continue
+			}
+			if s.Old != "" && f.Node == v { // a key is outdated where it stands
+				f.Node = k
 			}
 			p := Problem{File: file, Line: f.Node.Line, Column: f.Node.Column, Path: f.Path,
 				Message: f.Message, Suggestion: f.Nearest, Severity: Error}

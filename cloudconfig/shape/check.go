@@ -19,6 +19,8 @@ type Finding struct {
 	Nearest string
 	// Warn: the value is allowed, but outdated.
 	Warn bool
+	// other: it is of another kind than is wanted, or another word.
+	other bool
 }
 
 // Join is the path of key below path. A key with a dot in it is quoted.
@@ -55,11 +57,12 @@ func (c *checker) check(n *yaml.Node, s *Shape, path string) {
 	}
 	kind := KindOf(n)
 	if s.Kinds != 0 && s.Kinds&kind == 0 && !(kind == Int && s.Kinds&Float != 0) {
-		c.bad(n, path, "want %s, not %s", s.Kinds, describe(n, kind, path))
+		c.found = append(c.found, Finding{Node: n, Path: path, Nearest: s.converted(n, kind, path), other: true,
+			Message: fmt.Sprintf("want %s, not %s", s.Kinds, describe(n, kind, path))})
 		return
 	}
 	if len(s.Enum) > 0 && !s.enumHas(n, kind) {
-		c.found = append(c.found, Finding{Node: n, Path: path, Nearest: Nearest(n.Value, s.words()),
+		c.found = append(c.found, Finding{Node: n, Path: path, Nearest: Nearest(n.Value, s.words()), other: true,
 			Message: fmt.Sprintf("want %s, not %s", s.enumText(), describe(n, kind, path))})
 		return
 	}
@@ -70,13 +73,30 @@ func (c *checker) check(n *yaml.Node, s *Shape, path string) {
 		c.list(n, s, path)
 	case String:
 		if s.Match != nil && !s.Match(n.Value) {
-			c.bad(n, path, "want %s, not %s", s.Format, describe(n, kind, path))
+			c.found = append(c.found, Finding{Node: n, Path: path, other: true,
+				Message: fmt.Sprintf("want %s, not %s", s.Format, describe(n, kind, path))})
 		}
 	case Int:
 		if v, err := strconv.Atoi(n.Value); s.Min != nil && err == nil && v < *s.Min {
 			c.bad(n, path, "want at least %d, not %d", *s.Min, v)
 		}
 	}
+}
+
+// converted is the value as the kind that is wanted, if that is easy: quoted,
+// without quotes, or as a bool.
+func (s *Shape) converted(n *yaml.Node, kind Kind, path string) string {
+	switch {
+	case secret(path) || len(n.Value) > 40:
+		return ""
+	case s.Kinds&String != 0 && kind&(Int|Float|Bool|Date) != 0:
+		return "'" + n.Value + "'"
+	case kind == String && s.Kinds&Bool != 0 && isBool(n.Value):
+		return strconv.FormatBool(truth(n.Value))
+	case kind == String && s.Kinds&(Int|Float) != 0 && isInt(n.Value):
+		return n.Value
+	}
+	return ""
 }
 
 // any takes the first alternative that fits without a warning, else the first
@@ -86,35 +106,45 @@ func (c *checker) any(n *yaml.Node, s *Shape, path string) {
 	found := false
 	for _, alt := range s.Any {
 		got := Check(n, alt, path)
-		errs := slices.IndexFunc(got, func(f Finding) bool { return !f.Warn })
+		failed := slices.ContainsFunc(got, func(f Finding) bool { return !f.Warn })
 		switch {
 		case len(got) == 0:
 			return
-		case errs < 0 && !found:
+		case !failed && !found:
 			fits, found = got, true
-		case errs >= 0 && (best == nil || depth(got) > depth(best)):
+		case failed && (best == nil || weight(got, n) < weight(best, n)):
 			best = got
 		}
 	}
 	switch {
 	case found:
 		c.found = append(c.found, fits...)
-	case depth(best) > strings.Count(path, ".")+strings.Count(path, "["):
+	case weight(best, n) < another:
 		c.found = append(c.found, best...)
 	default:
 		c.bad(n, path, "want %s, not %s", s.want(), describe(n, KindOf(n), path))
 	}
 }
 
-// depth is how deep the first real finding is: the deeper, the more fitted.
-func depth(fs []Finding) int {
-	d := -1
+// another is the weight of a value that is something else altogether.
+const another = 1000
+
+// weight is how far a value is from an alternative: a key that is missing is
+// nearer than one that is wrong.
+func weight(fs []Finding, n *yaml.Node) int {
+	sum := 0
 	for _, f := range fs {
-		if !f.Warn {
-			d = max(d, strings.Count(f.Path, ".")+strings.Count(f.Path, "["))
+		switch {
+		case f.Warn:
+		case f.Node != n:
+			sum += 3
+		case f.other:
+			sum += another
+		default:
+			sum++
 		}
 	}
-	return d
+	return sum
 }
 
 func (c *checker) object(n *yaml.Node, s *Shape, path string) {

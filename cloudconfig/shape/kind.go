@@ -16,11 +16,11 @@ func KindOf(n *yaml.Node) Kind {
 	case yaml.AliasNode:
 		return KindOf(n.Alias)
 	}
-	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-		return String
-	}
 	if n.Style&yaml.TaggedStyle != 0 {
 		return tagged(n.ShortTag())
+	}
+	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		return String
 	}
 	switch v := n.Value; {
 	case v == "" || v == "~" || v == "null" || v == "Null" || v == "NULL":
