@@ -106,20 +106,33 @@ func (m *machine) converge() error {
 	return m.convergeLocked()
 }
 
+// passes bounds how often converge looks again.
+const passes = 3
+
+// convergeLocked looks again after the steps: what the kernel takes away by
+// itself, with a link that was down or an address that was removed, is put back.
 func (m *machine) convergeLocked() error {
-	have, err := Read()
-	if err != nil {
-		return err
+	for range passes {
+		have, err := Read()
+		if err != nil {
+			return err
+		}
+		m.targets, m.missing, m.problems = Match(m.effective(have), have)
+		want, problems := Want(m.cfg, m.targets, have, m.leases)
+		m.problems = append(m.problems, problems...)
+		ops := Plan(have, want)
+		m.applied = want
+		if len(ops) == 0 {
+			return nil
+		}
+		for _, o := range ops {
+			m.log.Info("network", "step", o.String())
+		}
+		if err := Apply(ops, m.log); err != nil {
+			return err
+		}
 	}
-	m.targets, m.missing, m.problems = Match(m.effective(have), have)
-	want, problems := Want(m.cfg, m.targets, have, m.leases)
-	m.problems = append(m.problems, problems...)
-	ops := Plan(have, want)
-	for _, o := range ops {
-		m.log.Info("network", "step", o.String())
-	}
-	m.applied = want
-	return Apply(ops, m.log)
+	return nil
 }
 
 // snapshot is what is known now, for readers.

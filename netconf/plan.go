@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"rancheros/cloudconfig/network"
 )
@@ -211,10 +212,16 @@ func (p *planner) addAddresses(l Link) {
 	for _, a := range l.Addresses {
 		old, ok := have[a.Prefix.String()]
 		// Lifetimes are renewed; what was leased and is static now is made so.
-		if !ok || a.Valid != 0 || old.Valid != 0 {
+		if !ok || otherLifetime(old, a) {
 			p.add(Op{Verb: AddrAdd, Dev: l.Name, Addr: a})
 		}
 	}
+}
+
+// otherLifetime says whether the kernel must be told: clocks need not agree to
+// the second.
+func otherLifetime(old, a Addr) bool {
+	return (old.Valid == 0) != (a.Valid == 0) || (old.Valid-a.Valid).Abs() > 3*time.Second
 }
 
 // A routeKey is what the kernel tells routes apart by.
@@ -302,9 +309,15 @@ func (p *planner) removeAddresses(l Link) {
 		if p.down[l.Name] && a.Prefix.Addr().Is6() {
 			continue
 		}
-		if !slices.ContainsFunc(l.Addresses, func(w Addr) bool { return w.Prefix == a.Prefix }) {
-			p.add(Op{Verb: AddrDel, Dev: l.Name, Addr: a})
+		if slices.ContainsFunc(l.Addresses, func(w Addr) bool { return w.Prefix == a.Prefix }) {
+			continue
 		}
+		// The kernel would remove the others of the same network as well, which
+		// are secondary to this one.
+		if a.Prefix.Addr().Is4() && slices.ContainsFunc(l.Addresses, func(w Addr) bool { return w.Prefix.Masked() == a.Prefix.Masked() }) {
+			p.add(Op{Verb: Sysctl, Dev: l.Name, Option: "ipv4/promote_secondaries", Arg: "1"})
+		}
+		p.add(Op{Verb: AddrDel, Dev: l.Name, Addr: a})
 	}
 }
 

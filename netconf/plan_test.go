@@ -75,6 +75,11 @@ addr add 10.0.1.6/24 dev eth0
 route replace default via 10.0.1.1 dev eth0
 route replace 10.9.0.0/16 via 10.0.1.2 dev eth0
 addr del 10.0.0.5/24 dev eth0`},
+		{"ASecondAddressOfTheNetworkSurvivesTheFirst", []Link{lo(), old},
+			links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("10.0.0.6/24"), Routes: []network.Route{route("0.0.0.0/0", "10.0.0.1")}}), `
+addr add 10.0.0.6/24 dev eth0
+sysctl net/ipv4/conf/eth0/promote_secondaries=1
+addr del 10.0.0.5/24 dev eth0`},
 		{"AMachineWaitingForItsLeaseKeepsItsAddress", []Link{lo(), old},
 			links(network.Link{ID: "eth0", Kind: network.Physical, DHCP4: true}), ``},
 		{"AGatewayOutsideTheNetworkIsOnLink", []Link{lo(), card("eth0", "52:54:00:00:00:01")},

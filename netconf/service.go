@@ -28,7 +28,9 @@ type Service struct {
 	Load func() (Settings, error)
 	// The files that it keeps.
 	ResolvConf, Hosts, State, Leases string
-	Log                              *slog.Logger
+	// Socket is where `ros network apply` asks. Empty: nobody can.
+	Socket string
+	Log    *slog.Logger
 	// Ready is called once, when every link that boot waits for is configured
 	// or has had its time. May be nil.
 	Ready func()
@@ -56,7 +58,7 @@ func Main(ctx context.Context, args []string) int {
 	defer stop()
 	s := Service{
 		Load:       func() (Settings, error) { return Load(*root) },
-		ResolvConf: paths.ResolvConf, Hosts: paths.Hosts, State: paths.NetworkState, Leases: paths.Leases,
+		ResolvConf: paths.ResolvConf, Hosts: paths.Hosts, State: paths.NetworkState, Leases: paths.Leases, Socket: paths.NetworkSocket,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	}
 	if *once {
@@ -75,12 +77,15 @@ type run struct {
 	Service
 	settings Settings
 	m        *machine
-	workers  map[string]*worker // by link name
+	workers  map[string]*worker               // by link name
 	records  map[string]map[string]LinkRecord // by link and method
 	events   chan LinkRecord
 	indices  map[int]bool // links that are known
 	carriers map[int]bool
 	ready    bool
+	late     <-chan time.Time // when waiting for links ends
+	tasks    chan task
+	trial    *trial
 	wg       sync.WaitGroup
 }
 
@@ -91,13 +96,14 @@ type worker struct {
 	carrier chan struct{}
 	waiting map[string]bool // methods that have not answered yet
 	up      bool            // post_up has run
+	wg      sync.WaitGroup
 }
 
 // Run works until ctx ends. The error says why it could not begin.
 func (s Service) Run(ctx context.Context) error {
 	r := &run{
 		Service: s, workers: map[string]*worker{}, records: map[string]map[string]LinkRecord{}, events: make(chan LinkRecord, 64),
-		indices: map[int]bool{}, carriers: map[int]bool{},
+		indices: map[int]bool{}, carriers: map[int]bool{}, tasks: make(chan task),
 	}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
@@ -111,19 +117,20 @@ func (s Service) Run(ctx context.Context) error {
 	if err := netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{ListExisting: true}); err != nil {
 		return fmt.Errorf("watch links: %w", err)
 	}
-	if err := r.begin(ctx); err != nil {
+	if err := r.listen(ctx); err != nil {
+		return err
+	}
+	r.set(r.read())
+	if err := r.apply(ctx); err != nil {
 		return err
 	}
 	r.loop(ctx, hup, updates)
-	for _, w := range r.workers {
-		w.stop()
-	}
+	r.stopWorkers()
 	r.wg.Wait()
 	return nil
 }
 
 func (r *run) loop(ctx context.Context, hup <-chan os.Signal, updates <-chan netlink.LinkUpdate) {
-	late := time.After(r.m.timeout())
 	// Links come in bursts: look at them together.
 	var settled <-chan time.Time
 	for {
@@ -131,11 +138,19 @@ func (r *run) loop(ctx context.Context, hup <-chan os.Signal, updates <-chan net
 		case <-ctx.Done():
 			return
 		case <-hup:
-			r.reload(ctx)
-		case <-late:
+			r.Log.Info("reading the config again")
+			r.use(ctx, r.read())
+		case <-r.late:
 			r.nowReady(ctx, "time is over")
 		case e := <-r.events:
 			r.answered(ctx, e)
+		case o := <-r.tasks:
+			r.serve(ctx, o)
+		case err := <-r.trial.result():
+			r.judged(ctx, err)
+		case <-r.trial.end():
+			r.Log.Warn("config taken back: nobody confirmed it")
+			r.goBack(ctx)
 		case u, ok := <-updates:
 			if !ok {
 				r.Log.Error("the kernel ended the subscription to links; cards plugged in from now on are not seen")
@@ -152,11 +167,9 @@ func (r *run) loop(ctx context.Context, hup <-chan os.Signal, updates <-chan net
 	}
 }
 
-// begin loads the config and applies it.
-func (r *run) begin(ctx context.Context) error {
-	if err := r.load(); err != nil {
-		return err
-	}
+// apply takes the machine's settings in force.
+func (r *run) apply(ctx context.Context) error {
+	r.late = time.After(r.m.timeout())
 	if err := r.m.start(ctx); err != nil {
 		return err
 	}
@@ -166,9 +179,8 @@ func (r *run) begin(ctx context.Context) error {
 	return nil
 }
 
-// load reads the config into a new machine. A config with errors is used as far
-// as it is good.
-func (r *run) load() error {
+// read reads the config. One with errors is used as far as it is good.
+func (r *run) read() Settings {
 	s, err := r.Load()
 	if err != nil {
 		r.Log.Warn("config has errors; what is good of it is used", "err", err)
@@ -176,6 +188,11 @@ func (r *run) load() error {
 	for _, p := range s.Problems {
 		r.Log.Warn("network config", "problem", p.String())
 	}
+	return s
+}
+
+// set makes a machine of the settings. Leases of links that stay are kept.
+func (r *run) set(s Settings) {
 	if s.Network == nil {
 		s.Network = &network.Config{}
 	}
@@ -183,24 +200,17 @@ func (r *run) load() error {
 	r.settings = s
 	r.m = newMachine(s.Network, Options{LeaseDir: r.Leases, Hostname: s.Hostname, Hooks: true, Log: r.Log})
 	if old != nil {
-		r.m.leases = old.leases
+		_, r.m.leases = old.snapshot()
 	}
-	return nil
 }
 
-// reload takes a new config in force. Leases of links that stay are kept.
-func (r *run) reload(ctx context.Context) {
-	r.Log.Info("reading the config again")
+// stopWorkers ends them all and waits for them.
+func (r *run) stopWorkers() {
 	for name, w := range r.workers {
 		w.stop()
+		w.wg.Wait()
 		delete(r.workers, name)
 	}
-	r.wg.Wait()
-	r.ready = false
-	if err := r.begin(ctx); err != nil {
-		r.Log.Error("new config not applied", "err", err)
-	}
-	r.write()
 }
 
 // work starts a worker for each link that has none, and stops those whose link
@@ -237,7 +247,7 @@ func (r *run) startWorker(ctx context.Context, t Target) *worker {
 	}
 	spawn := func(method string, f func()) {
 		w.waiting[method] = true
-		r.wg.Go(f)
+		w.wg.Go(f)
 	}
 	if c.DHCP4 {
 		spawn("dhcp4", func() { r.m.keep4(ctx, t, w.carrier, done) })
@@ -292,8 +302,10 @@ func (r *run) nowReady(ctx context.Context, why string) {
 	r.m.run(ctx, "", r.m.cfg.PostCommands)
 	r.Log.Info("network is up", "why", why)
 	r.write()
+	r.check(ctx)
 	if r.Ready != nil {
 		r.Ready()
+		r.Ready = nil
 	}
 }
 

@@ -48,7 +48,7 @@ func serve(t *testing.T, s Settings, leases string) *running {
 	svc := Service{
 		Load: func() (Settings, error) { return s, nil }, Log: testOptions(t).Log,
 		ResolvConf: filepath.Join(dir, "resolv.conf"), Hosts: filepath.Join(dir, "hosts"),
-		State: filepath.Join(dir, "network.json"), Leases: leases, Ready: func() { close(ready) },
+		State: filepath.Join(dir, "network.json"), Socket: filepath.Join(dir, "socket"), Leases: leases, Ready: func() { close(ready) },
 	}
 	go func() { ended <- svc.Run(ctx) }()
 	stopped := false

@@ -78,6 +78,8 @@ const (
 	Leases = RunDir + "/leases"
 	// NetworkState is what the network service did, for `ros network status`.
 	NetworkState = RunDir + "/network.json"
+	// NetworkSocket is where `ros network apply` asks the network service.
+	NetworkSocket = RunDir + "/network.sock"
 	// ConsoleDone exists when the console is up.
 	ConsoleDone = "/run/console-done"
 	// DockerDone exists when User Docker has been started.
