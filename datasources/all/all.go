@@ -6,15 +6,23 @@ import (
 	"rancheros/datasources/akamai"
 	"rancheros/datasources/aliyun"
 	"rancheros/datasources/azure"
+	"rancheros/datasources/cloudcix"
 	"rancheros/datasources/cloudstack"
+	"rancheros/datasources/cmdline"
+	"rancheros/datasources/configdrive"
 	"rancheros/datasources/digitalocean"
 	"rancheros/datasources/ec2"
 	"rancheros/datasources/exoscale"
+	"rancheros/datasources/file"
 	"rancheros/datasources/gce"
 	"rancheros/datasources/hetzner"
+	"rancheros/datasources/huawei"
+	"rancheros/datasources/ibm"
 	"rancheros/datasources/lxd"
 	"rancheros/datasources/nocloud"
+	"rancheros/datasources/nwcs"
 	"rancheros/datasources/opennebula"
+	"rancheros/datasources/openstack"
 	"rancheros/datasources/oracle"
 	"rancheros/datasources/ovf"
 	"rancheros/datasources/packet"
@@ -22,6 +30,7 @@ import (
 	"rancheros/datasources/scaleway"
 	"rancheros/datasources/tencent"
 	"rancheros/datasources/upcloud"
+	"rancheros/datasources/url"
 	"rancheros/datasources/vmware"
 	"rancheros/datasources/vultr"
 )
@@ -31,12 +40,14 @@ import (
 func Kinds() []datasources.Kind {
 	return []datasources.Kind{
 		nocloud.Kind,
+		configdrive.Kind,
 		azure.Kind,
 		vmware.Kind,
 		ovf.Kind,
 		opennebula.Kind,
 		digitalocean.Kind,
 		gce.Kind,
+		openstack.Kind,
 		ec2.Kind,
 		hetzner.Kind,
 		vultr.Kind,
@@ -51,5 +62,12 @@ func Kinds() []datasources.Kind {
 		lxd.Kind,
 		proxmox.Kind,
 		packet.Kind,
+		cmdline.Kind,
+		file.Kind,
+		url.Kind,
+		ibm.Kind,
+		huawei.Kind,
+		nwcs.Kind,
+		cloudcix.Kind,
 	}
 }

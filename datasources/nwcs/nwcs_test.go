@@ -1,0 +1,9 @@
+package nwcs
+
+import (
+	"testing"
+
+	"rancheros/datasources/dstest"
+)
+
+func Test(t *testing.T) { dstest.Run(t, Kind) }
