@@ -30,6 +30,8 @@ type Facts struct {
 	Env map[string]string `json:"env,omitempty"`
 	// GuestInfo are VMware's guestinfo variables, without the prefix.
 	GuestInfo map[string]string `json:"guestinfo,omitempty"`
+	// Arch is the machine's type as uname -m says it: x86_64, aarch64.
+	Arch string `json:"arch,omitempty"`
 	// Links are the machine's physical links.
 	Links []HostLink `json:"links,omitempty"`
 }

@@ -1,6 +1,10 @@
 package datasources
 
-import "strings"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
 
 // IdentityOf is what tells this machine from others once in has been fetched.
 func IdentityOf(h *Host, in *Instance) Identity {
@@ -21,4 +25,14 @@ func SameDMI(h *Host, saved Identity) bool {
 		return false
 	}
 	return uuid == strings.ToLower(saved.SystemUUID) && serial == saved.Serial
+}
+
+// FallbackID is the ID of an instance whose datasource has none: the firmware's,
+// else one made of where the user-data came from.
+func FallbackID(h *Host, from string) string {
+	if id := strings.ToLower(h.DMI("product_uuid")); id != "" {
+		return id
+	}
+	sum := sha256.Sum256([]byte(from))
+	return "iid-" + hex.EncodeToString(sum[:8])
 }

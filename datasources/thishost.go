@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ func ThisHost() *Host {
 // factsFromFiles finds out what can be seen in the machine's files.
 func factsFromFiles(h *Host) Facts {
 	return Facts{
+		Arch:   arch(h),
 		Blocks: blocks(h),
 		Virt:   virt(h),
 		Env:    environment(h),
@@ -49,6 +51,20 @@ func BlockOf(d blkdev.Info) Block {
 		Name: d.Name, Label: d.Label, LabelFATBoot: d.LabelFATBoot, FSType: d.FSType,
 		UUID: d.UUID, PartUUID: d.PartUUID, Size: d.Size,
 	}
+}
+
+// arch is known of the machine that we run on only.
+func arch(h *Host) string {
+	if h.Dir != "/" {
+		return ""
+	}
+	switch runtime.GOARCH {
+	case "amd64":
+		return "x86_64"
+	case "arm64":
+		return "aarch64"
+	}
+	return runtime.GOARCH
 }
 
 // links are the physical links: those with a device behind them.

@@ -182,11 +182,11 @@ func (d *Drive) List(dir string) (names []string, err error) {
 	return names, nil
 }
 
-// Exists says whether the drive has that file.
+// Exists says whether the drive has that file or folder.
 func (d *Drive) Exists(name string) bool {
 	names, err := d.List(path.Dir(clean(name)))
 	return err == nil && slices.ContainsFunc(names, func(n string) bool {
-		return strings.EqualFold(n, path.Base(clean(name)))
+		return strings.EqualFold(strings.TrimSuffix(n, "/"), path.Base(clean(name)))
 	})
 }
 

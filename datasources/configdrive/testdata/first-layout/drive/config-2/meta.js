@@ -1,0 +1,1 @@
+{"instance-id":"i-old","user-data":"#!/bin/sh\n"}
