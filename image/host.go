@@ -141,6 +141,9 @@ func (b *build) makeHost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := b.addBinaryIndexes(ctx, modules); err != nil {
+		return err
+	}
 	b.Log("  kernel %s, %.1f MB of modules", b.kernel.Release, float64(modules.Size())/1e6)
 	t.Merge("usr", modules)
 	t.Merge("usr/share/ros/etc", t.Sub("etc"))

@@ -35,6 +35,7 @@ var system = []step.Step[*machine]{
 	step.Should("load modules of config", configModules),
 	step.Should("cloud-init-save", runSave),
 	step.Should("read config with user-data", readConfig),
+	step.Should("memory", tuneMemory),
 	step.Should("hostname", hostname),
 	step.Should("bootcmd", bootcmd),
 	step.Should("sysctl", sysctl),
