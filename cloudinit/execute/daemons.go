@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"rancheros/cloudconfig"
+	"rancheros/cloudconfig/userdata/jinja"
 	"rancheros/cloudinit/tree"
 )
 
@@ -39,7 +40,10 @@ func ntp(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 		file, service = "/etc/systemd/timesyncd.conf.d/cloud-init.conf", "systemd-timesyncd.service"
 		text = "[Time]\nNTP=" + oneLine(strings.Join(append(n.Servers, n.Pools...), " ")) + "\n"
 	case n.Config.Template != "":
-		text = expandNTP(n)
+		var err error
+		if text, err = expandNTP(n); err != nil {
+			return err
+		}
 	case n.NTPClient != "" && n.NTPClient != "auto" && n.NTPClient != "chrony":
 		t.Warn("ntp_client %s is not known here: chrony is configured", n.NTPClient)
 	}
@@ -71,57 +75,22 @@ func chronyConf(n cloudconfig.NTP) string {
 	return b.String()
 }
 
-// expandNTP fills the loops of a template of the user's own: the little of
-// jinja that such templates use.
-func expandNTP(n cloudconfig.NTP) string {
-	text := n.Config.Template
-	for name, list := range map[string][]string{"pools": n.Pools, "servers": n.Servers, "peers": n.Peers, "allow": n.Allow} {
-		text = expandLoop(text, name, list)
+// expandNTP fills in a template of the user's own.
+func expandNTP(n cloudconfig.NTP) (string, error) {
+	vars := map[string]any{"pools": anyList(n.Pools), "servers": anyList(n.Servers), "peers": anyList(n.Peers), "allow": anyList(n.Allow)}
+	text, _, err := jinja.Render(strings.TrimPrefix(n.Config.Template, "## template: jinja\n"), vars)
+	if err != nil {
+		return "", fmt.Errorf("ntp.config.template: %w", err)
 	}
-	return strings.TrimPrefix(text, "## template: jinja\n")
+	return text, nil
 }
 
-// expandLoop replaces `{% for x in name %}body{% endfor %}`.
-func expandLoop(text, name string, list []string) string {
-	for {
-		head, rest, ok := cutBlock(text, name)
-		if !ok {
-			return text
-		}
-		body, tail, ok := strings.Cut(rest.body, "{% endfor %}")
-		if !ok {
-			body, tail, ok = strings.Cut(rest.body, "{%- endfor %}")
-		}
-		if !ok {
-			return text
-		}
-		for _, s := range list {
-			head += strings.NewReplacer("{{"+rest.item+"}}", s, "{{ "+rest.item+" }}", s).Replace(body)
-		}
-		text = head + tail
+func anyList(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
 	}
-}
-
-type block struct{ item, body string }
-
-func cutBlock(text, name string) (string, block, bool) {
-	from := 0
-	for {
-		i := strings.Index(text[from:], "{%")
-		if i < 0 {
-			return "", block{}, false
-		}
-		i += from
-		j := strings.Index(text[i:], "%}")
-		if j < 0 {
-			return "", block{}, false
-		}
-		f := strings.Fields(strings.Trim(text[i+2:i+j], "- "))
-		if len(f) >= 4 && f[0] == "for" && f[2] == "in" && f[3] == name {
-			return text[:i], block{f[1], text[i+j+2:]}, true
-		}
-		from = i + j + 2
-	}
+	return out
 }
 
 // rsyslog writes pieces of rsyslog's config and the receivers of messages.

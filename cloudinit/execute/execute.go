@@ -94,6 +94,9 @@ type Report struct {
 type Options struct {
 	Phases []Phase
 	Only   []string
+	// Again runs what runs once per instance although it has run, and leaves no
+	// stamp: a person asked for it.
+	Again bool
 }
 
 // A skip is why an applier has nothing to do.
@@ -119,6 +122,9 @@ func Run(ctx context.Context, t *Target, c *cloudconfig.Config, o Options) (*Rep
 		}
 		if f, ok := every[a.Name]; ok {
 			a.Every = f
+		}
+		if o.Again {
+			a.Every = Boot
 		}
 		res, err := t.apply(ctx, a, c)
 		if err != nil {

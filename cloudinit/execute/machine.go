@@ -35,7 +35,7 @@ func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error,
 		if !t.Tree.Planned() {
 			errs = append(errs, t.begin(status, p))
 		}
-		r, rerr := Run(ctx, t, c, Options{Phases: []Phase{p}, Only: o.Only})
+		r, rerr := Run(ctx, t, c, Options{Phases: []Phase{p}, Only: o.Only, Again: o.Again})
 		whole.Results = append(whole.Results, r.Results...)
 		errs = append(errs, rerr)
 		if t.Tree.Planned() {

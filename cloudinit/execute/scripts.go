@@ -155,3 +155,29 @@ func scriptsUser(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
 func BootHooks(ctx context.Context, t *Target) error {
 	return unskipped(t.runFolder(ctx, state.Instance+"/boothooks", nil))
 }
+
+// Script runs one script that is not kept: it is written to p, run, and
+// removed.
+func Script(ctx context.Context, t *Target, p string, content []byte, prefix []string) (Result, error) {
+	a := Applier{Name: "script " + path.Base(p), Phase: Final, Every: Boot,
+		Apply: func(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
+			if t.Tree.Planned() {
+				return t.script(ctx, path.Base(p), prefix)
+			}
+			err := t.quietly(func() error {
+				_, err := t.Tree.WriteFile(p, content, tree.Perm{Mode: 0o700, Secret: true})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			err = t.script(ctx, p, prefix)
+			return errors.Join(err, t.quietly(func() error { _, err := t.Tree.Remove(p); return err }))
+		}}
+	return t.apply(ctx, a, nil)
+}
+
+// CleanHooks runs what others hung into `cloud-init clean`.
+func CleanHooks(ctx context.Context, t *Target) error {
+	return unskipped(t.runFolder(ctx, "/etc/cloud/clean.d", nil))
+}
