@@ -148,6 +148,7 @@ func TestHostileDocumentsAreRefused(t *testing.T) {
 		{"20 levels of aliases", bomb, "values with its aliases expanded"},
 		{"an alias of itself", "rancher: &a\n  services:\n    x: *a\n", "holds itself"},
 		{"deep", "rancher: " + strings.Repeat("[", 500) + strings.Repeat("]", 500) + "\n", "nested more than"},
+		{"many", "runcmd: [" + strings.Repeat("a,", maxMarks) + "a]\n", "lines and values"},
 		{"large", "hostname: " + strings.Repeat("x", MaxDocument) + "\n", "at most"},
 	}
 	for _, tt := range tests {

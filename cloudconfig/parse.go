@@ -16,7 +16,10 @@ import (
 // What a document may be. More is a mistake or an attack.
 const (
 	// MaxDocument is the size of a document in bytes.
-	MaxDocument = 8 << 20
+	MaxDocument = 4 << 20
+	// maxMarks is how many lines, commas and brackets it may have: the parser
+	// needs some 250 bytes for what each of them may begin.
+	maxMarks = 200_000
 	// maxNodes is how many values it may have when its aliases are expanded.
 	maxNodes = 200_000
 	// maxDepth is how deep they may be nested.
@@ -31,6 +34,15 @@ func parse(file string, doc []byte) (*yaml.Node, Problems) {
 	}
 	if len(doc) > MaxDocument {
 		return fail(0, 0, "document of %d bytes; at most %d are read", len(doc), MaxDocument)
+	}
+	marks := 0
+	for _, c := range doc {
+		if c == '\n' || c == ',' || c == '[' || c == '{' {
+			marks++
+		}
+	}
+	if marks > maxMarks {
+		return fail(0, 0, "document of more than %d lines and values", maxMarks)
 	}
 	doc = bytes.TrimPrefix(doc, []byte("\ufeff"))
 	if !utf8.Valid(doc) {
