@@ -26,7 +26,7 @@ func newNetwork() *cobra.Command {
   ros network status
   sudo ros network apply --confirm 60s && sudo ros network confirm`,
 	}
-	c.AddCommand(newNetworkPlan())
+	c.AddCommand(newNetworkPlan(), newNetworkStatus(), newNetworkApply(), newNetworkConfirm())
 	return c
 }
 
