@@ -102,7 +102,7 @@ func integer(s string) (string, bool) {
 	}
 	bare := strings.ReplaceAll(body, "_", "")
 	if bare == "" {
-		return "", false
+		return "0", base == 8
 	}
 	for _, c := range bare {
 		if !digitOf(c, base) {
@@ -157,7 +157,7 @@ func float(s string) (string, bool) {
 	if !dot || strings.Trim(whole+frac, "0123456789_") != "" {
 		return "", false
 	}
-	if whole == "" && (frac == "" || frac[0] == '_') || whole != "" && whole[0] == '_' {
+	if whole == "" && (frac == "" || frac[0] == '_' || len(body) < len(s)) || whole != "" && whole[0] == '_' {
 		return "", false
 	}
 	v := strings.ReplaceAll(s, "_", "")

@@ -337,7 +337,7 @@ func (r *render) cond(e condExpr) (any, error) {
 	case truthy(c):
 		return r.eval(e.yes)
 	case e.no == nil:
-		return undefined{"inline if without else"}, nil
+		return undefined{}, nil // prints as nothing
 	}
 	return r.eval(e.no)
 }

@@ -3,12 +3,14 @@ package jinja
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // filter is value|name(args).
@@ -244,7 +246,24 @@ func toJSON(v any, g given, line int) (any, error) {
 	} else {
 		data = spaced(data)
 	}
-	return strings.ReplaceAll(string(data), "'", `\u0027`), nil
+	return ascii(string(data)), nil
+}
+
+// ascii escapes what is not ASCII, and the quote.
+func ascii(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\'' || r > '~' && r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		case r >= 0x10000:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // plainValue takes out what JSON does not know.

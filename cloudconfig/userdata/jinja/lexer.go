@@ -326,6 +326,16 @@ func (l *lexer) number(rest string) {
 			n++
 		}
 	}
+	if n+1 < len(rest) && (rest[n] == 'e' || rest[n] == 'E') {
+		m := n + 1
+		if rest[m] == '+' || rest[m] == '-' {
+			m++
+		}
+		digits := len(rest[m:]) - len(strings.TrimLeft(rest[m:], "0123456789"))
+		if digits > 0 {
+			n = m + digits
+		}
+	}
 	l.add(numberToken, strings.ReplaceAll(rest[:n], "_", ""))
 	l.pos += n
 }

@@ -49,6 +49,9 @@ func str(v any) string {
 	case string:
 		return x
 	case undefined:
+		if x.name == "" {
+			return ""
+		}
 		return MissingPrefix + x.name
 	}
 	var b strings.Builder

@@ -238,6 +238,9 @@ func (ms Mergers) list(m merger, old, new *yaml.Node) (*yaml.Node, error) {
 		out.Content = slices.Concat(items, old.Content)
 		return &out, nil
 	case !replaces:
+		if new.Kind == yaml.MappingNode && len(old.Content) > 0 && len(items) > 0 {
+			return nil, fmt.Errorf("line %d: a mapping cannot be joined with a list", new.Line)
+		}
 		return old, nil
 	}
 	out.Content = slices.Clone(old.Content)
