@@ -70,6 +70,9 @@ func choose(h *Host, kinds []Kind, named []string, only bool) (Choice, error) {
 			c.List = append(c.List, w.Upstream)
 		}
 	}
+	if by == byList && len(wanted) == 0 {
+		c.List = []string{None}
+	}
 	for _, w := range wanted {
 		w.Finding = w.Detect(h)
 		if len(wanted) == 1 && by != "" {
@@ -103,8 +106,8 @@ func wanted(h *Host, kinds []Kind, named []string, only bool) (list []Candidate,
 	if list, err := byName(kinds, named); len(list) > 0 || err != nil {
 		return list, "rancher.cloud_init.datasources", err
 	}
-	if list := configured(h, kinds); len(list) > 0 {
-		return list, "datasource_list in /etc/cloud", nil
+	if list, ok := configured(h, kinds); ok {
+		return list, byList, nil
 	}
 	return all(kinds), "", nil
 }
@@ -150,9 +153,12 @@ func byName(kinds []Kind, named []string) ([]Candidate, error) {
 	return list, nil
 }
 
-// configured reads datasource_list of /etc/cloud/cloud.cfg. Names that we do
-// not have are left out; None is the absence of one.
-func configured(h *Host, kinds []Kind) []Candidate {
+// byList says that datasource_list has decided.
+const byList = "datasource_list in /etc/cloud"
+
+// configured reads datasource_list of /etc/cloud/cloud.cfg; false if there is
+// none. Names that we do not have are left out; None is the absence of one.
+func configured(h *Host, kinds []Kind) ([]Candidate, bool) {
 	names, _ := h.CloudConfig()["datasource_list"].([]any)
 	var list []Candidate
 	for _, n := range names {
@@ -161,7 +167,7 @@ func configured(h *Host, kinds []Kind) []Candidate {
 			list = append(list, Candidate{Kind: k})
 		}
 	}
-	return list
+	return list, len(names) > 0
 }
 
 // Find finds a kind by any of its names; case does not matter.

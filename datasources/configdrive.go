@@ -32,9 +32,14 @@ func ConfigDrives(h *Host) []Block {
 }
 
 // IBMDrive says whether b is the config drive of IBM's classic cloud, which has
-// always the same UUID and only counts there as what IBM makes of it.
+// always the same UUID and only counts there as what IBM makes of it, unless a
+// person has left IBM out of datasource_list.
 func IBMDrive(h *Host, b Block) bool {
-	return h.Virt == "xen" && strings.EqualFold(b.UUID, "9796-932E")
+	if h.Virt != "xen" || !strings.EqualFold(b.UUID, "9796-932E") {
+		return false
+	}
+	names, _ := h.CloudConfig()["datasource_list"].([]any)
+	return len(names) == 0 || slices.Contains(names, any("IBMCloud"))
 }
 
 // ConfigDriveSeed is a seed folder with metadata of some version, or "".

@@ -62,8 +62,12 @@ const None = "None"
 // has been switched off.
 func (c Choice) Upstream() (list []string, code int) {
 	switch {
+	case c.Disabled != "" && c.Policy.Mode == "disabled":
+		return nil, 1
 	case c.Disabled != "":
 		return nil, 2
+	case slices.Equal(c.List, []string{None}):
+		return []string{None}, 0 // somebody wants it to be so
 	case c.Policy.Mode == "enabled":
 		return nil, 0
 	}
