@@ -181,7 +181,7 @@ func (c *Client) ask(ctx context.Context, base string, r Request) (*Response, er
 		return nil, fail(0, err)
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return nil, fail(res.StatusCode, nil)
+		return nil, &Error{Method: r.Method, URL: target, Status: res.StatusCode, Header: res.Header}
 	}
 	return &Response{Status: res.StatusCode, Header: res.Header, Body: b, URL: target}, nil
 }

@@ -17,6 +17,8 @@ type Error struct {
 	Method, URL string
 	// Status is the code of the answer, 0 if there was none.
 	Status int
+	// Header is that of the answer, nil if there was none.
+	Header http.Header
 	// Err is what went wrong where there is no Status, or why there was no
 	// further attempt.
 	Err error
