@@ -19,6 +19,8 @@ type Layer struct {
 	tree *yaml.Node
 	// private layers are never exported.
 	private bool
+	// dropped is what was wrong with parts of it that are left out already.
+	dropped Problems
 }
 
 // A parsed layer is one that is in force.
@@ -49,7 +51,7 @@ func mergeLayers(layers []Layer) (*Trace, Problems) {
 	tr := &Trace{merged: &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}}
 	for _, l := range layers {
 		root, ps := read(l)
-		problems = append(problems, ps...)
+		problems = append(append(problems, l.dropped...), ps...)
 		if len(ps.Errors()) > 0 {
 			tr.leftOut = append(tr.leftOut, l.Name)
 			continue

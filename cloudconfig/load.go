@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -121,6 +122,11 @@ func dropIns(dir string) ([]string, error) {
 // readBounded reads a regular file of at most MaxDocument bytes, or so much of
 // it that parse refuses it.
 func readBounded(file string) ([]byte, error) {
+	if st, err := os.Stat(file); err != nil {
+		return nil, err
+	} else if !st.Mode().IsRegular() { // opening a pipe would wait for ever
+		return nil, fmt.Errorf("read %s: not a file", file)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -130,13 +136,16 @@ func readBounded(file string) ([]byte, error) {
 }
 
 // CmdlineLayers are the layers that a kernel command line holds: what stands
-// before ` -- ` and what stands after it, which is never exported.
+// before ` -- ` and what stands after it, which is never exported. A setting
+// that is not valid is left out alone: a typing error must not cost the state
+// disk that the next word names.
 func CmdlineLayers(file, line string) []Layer {
 	l := cmdline.Parse(line)
 	var layers []Layer
 	for i, args := range [][]cmdline.Arg{l.Args, l.Extra} {
-		if tree := cmdlineTree(cmdline.Settings(args)); len(tree.Content) > 0 {
-			layers = append(layers, Layer{Name: LayerCmdline, File: file, tree: tree, private: i == 1})
+		tree, dropped := cmdlineTree(file, cmdline.Settings(args))
+		if len(tree.Content) > 0 || len(dropped) > 0 {
+			layers = append(layers, Layer{Name: LayerCmdline, File: file, tree: tree, private: i == 1, dropped: dropped})
 		}
 	}
 	return layers
@@ -144,20 +153,30 @@ func CmdlineLayers(file, line string) []Layer {
 
 // cmdlineTree makes a document of settings. Later ones win; a value blocks a
 // deeper path. Values that are no YAML stay text.
-func cmdlineTree(settings []cmdline.Setting) *yaml.Node {
+func cmdlineTree(file string, settings []cmdline.Setting) (*yaml.Node, Problems) {
+	var dropped Problems
 	root := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	for _, s := range settings {
 		steps, err := resolvePath(s.Key, root)
 		if err != nil {
-			continue // rancher..x is nobody's key
+			dropped = append(dropped, toProblem(file, err))
+			continue
 		}
 		value := cmdlineValue(s)
+		alone := strict{file: file}
+		alone.check(nest(steps, value), reflect.TypeFor[Config](), "")
+		if len(alone.problems) > 0 {
+			dropped = append(dropped, alone.problems...)
+			continue
+		}
 		if old, _ := find(root, steps); old != nil && appendsAt(steps) {
 			value = appended(old, value)
 		}
-		put(root, steps, value, false)
+		if err := put(root, steps, value, false); err != nil {
+			dropped = append(dropped, toProblem(file, err))
+		}
 	}
-	return root
+	return root, dropped
 }
 
 // shield hides the letters that would make maps of URLs from YAML.

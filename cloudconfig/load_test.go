@@ -67,6 +67,29 @@ func TestLoadReadsTheSixLayersInOrder(t *testing.T) {
 	}
 }
 
+func TestABadWordOfTheCommandLineCostsOnlyItself(t *testing.T) {
+	root := machine(t, map[string]string{
+		"proc/cmdline": `rancher.debgu rancher.autologin=tty1 rancher.autologin=ttyS0 rancher.state.dev=LABEL=X rancher..x rancher.ssh=1 ` +
+			`rancher.ssh.port=23 rancher.ssh.port.x=1 rancher.network.interfaces.eth1.100.dhcp rancher.password=[a`,
+	})
+	c, _, err := Load(root)
+	for _, want := range []string{"cmdline: rancher.debgu: no such key; did you mean debug?", "rancher..x: an empty name",
+		"rancher.ssh: want a map, not the number"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load() = %v, want %q", err, want)
+		}
+	}
+	if c.Rancher.State.Dev != "LABEL=X" || c.Rancher.SSH.Port != 23 || c.Rancher.Password.Reveal() != "[a" {
+		t.Errorf("state.dev = %q, port = %d", c.Rancher.State.Dev, c.Rancher.SSH.Port)
+	}
+	if diff := cmp.Diff(StringList{"tty1", "ttyS0"}, c.Rancher.Autologin); diff != "" {
+		t.Error(diff)
+	}
+	if i := c.Rancher.Network.Interfaces["eth1.100"]; i.DHCP == nil || !*i.DHCP {
+		t.Errorf("interfaces = %+v", c.Rancher.Network.Interfaces)
+	}
+}
+
 func TestMetadataFillsOnlyWhatNobodySet(t *testing.T) {
 	md := &Metadata{Hostname: "meta", RootDisk: "/dev/vda", PublicIPv4: "192.0.2.7", Password: "p",
 		Network: &network.Config{Links: []network.Link{{ID: "eth0", Kind: network.Physical,

@@ -81,7 +81,7 @@ type Rancher struct {
 	// only for machines that nobody else can look at.
 	Password Secret `yaml:"password"`
 	// Autologin logs in on consoles whose name contains one of these.
-	Autologin StringList `yaml:"autologin"`
+	Autologin StringList `yaml:"autologin" merge:"append"`
 	// Autoformat is a leftover of old configs: ignored. See state.autoformat.
 	Autoformat yaml.Node `yaml:"autoformat"`
 }

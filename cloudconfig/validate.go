@@ -61,7 +61,7 @@ func ValidateMachine(root string) Problems {
 				continue
 			}
 		}
-		ps = append(ps, checkAlone(l.File, tree, true).sorted()...)
+		ps = append(append(ps, l.dropped...), checkAlone(l.File, tree, true).sorted()...)
 	}
 	return ps
 }
