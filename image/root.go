@@ -74,4 +74,3 @@ func (b *build) writeArchives(context.Context) error {
 }
 
 func (b *build) writeDisk(context.Context) error     { return nil }
-func (b *build) writeManifest(context.Context) error { return nil }
