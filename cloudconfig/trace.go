@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/modules"
 )
 
 // A Trace knows the merged document and where each value of it was written.
@@ -44,6 +46,26 @@ func (tr *Trace) Layers() []string {
 		names[i] = l.Name
 	}
 	return names
+}
+
+// Unsupported are the keys of cloud-init that somebody set and that do nothing
+// on this operating system, with what to do instead.
+func (tr *Trace) Unsupported() Problems {
+	var ps Problems
+	for _, l := range tr.layers {
+		for i := 0; i+1 < len(l.root.Content); i += 2 {
+			k := l.root.Content[i]
+			if m, ok := modules.Find(k.Value); ok && m.Instead != "" {
+				ps = append(ps, unsupported(l.File, k, m))
+			}
+		}
+	}
+	return ps
+}
+
+func unsupported(file string, k *yaml.Node, m modules.Key) Problem {
+	return Problem{File: file, Line: k.Line, Column: k.Column, Path: k.Value, Severity: Warning,
+		Message: "not supported on this operating system: " + m.Instead}
 }
 
 // Explain lists every layer that wrote path, lowest first, with the ones in

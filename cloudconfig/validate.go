@@ -87,8 +87,7 @@ func asCloudInit(file string, root *yaml.Node, removals bool) Problems {
 			continue
 		}
 		if m.Instead != "" {
-			ps = append(ps, Problem{File: file, Line: k.Line, Column: k.Column, Path: k.Value, Severity: Warning,
-				Message: "not supported on this operating system: " + m.Instead})
+			ps = append(ps, unsupported(file, k, m))
 		}
 		s := m.Shape()
 		for _, f := range shape.Check(v, s, join("", k.Value)) {
