@@ -3,12 +3,15 @@ package command
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
+	"io/fs"
 	"slices"
 
 	"rancheros/cloudinit/state"
+	"rancheros/cloudinit/tree"
 )
 
 // Blame lists what was done, the slowest first.
@@ -114,4 +117,19 @@ func Timeline(w io.Writer, events []state.Event) error {
 	}
 	_, err := fmt.Fprintln(w, "</svg>")
 	return err
+}
+
+// Events are what was recorded this boot on the machine below root.
+func Events(root string) ([]state.Event, error) {
+	t, err := tree.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	events, err := state.Events(t)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("nothing was recorded this boot: cloud-init has not run")
+	}
+	slices.SortStableFunc(events, func(a, b state.Event) int { return cmp.Compare(a.Start, b.Start) })
+	return events, err
 }

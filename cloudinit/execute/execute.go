@@ -166,11 +166,14 @@ func (t *Target) turn(ctx context.Context, a Applier, c *cloudconfig.Config) (wh
 	if err := t.due(a); err != nil {
 		return skipped(err)
 	}
+	t.undone = false
 	why, err = skipped(guard(func() error { return a.Apply(ctx, t, c) }))
-	if err != nil {
-		return "", err
+	// What had nothing to do, or could not run its programs here, has not had
+	// its turn.
+	if err != nil || why != "" || t.undone {
+		return why, err
 	}
-	return why, t.stamp(a)
+	return "", t.stamp(a)
 }
 
 // skipped takes the reason out of an error that is none.

@@ -31,8 +31,9 @@ Exit code: 0 done, 1 something could not be applied, 2 wrong usage.
 
 // flags of the program.
 type flags struct {
-	root, only, output                        string
-	preConsole, console, final, dryRun, chrot bool
+	root, only, output                 string
+	preConsole, console, config, final bool
+	dryRun, chroot, again              bool
 }
 
 func parse(args []string, stderr io.Writer) (*flags, error) {
@@ -48,9 +49,11 @@ func parse(args []string, stderr io.Writer) (*flags, error) {
 	fs.StringVar(&f.output, "output", "text", "print the report as `text or json`")
 	fs.BoolVar(&f.preConsole, "pre-console", false, "only what comes before the console: kernel, disks")
 	fs.BoolVar(&f.console, "console", false, "only the console's half: users, files, mounts, commands")
+	fs.BoolVar(&f.config, "config", false, "only the console's half without its end")
+	fs.BoolVar(&f.again, "again", false, "run what has run for this instance once more")
 	fs.BoolVar(&f.final, "final", false, "only the end of the console's half: scripts and runcmd")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "say what would change and change nothing")
-	fs.BoolVar(&f.chrot, "chroot", false, "with --root: run commands inside of it")
+	fs.BoolVar(&f.chroot, "chroot", false, "with --root: run commands inside of it")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -96,10 +99,10 @@ func (f *flags) run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	t := New(tr)
-	t.Chroot = f.chrot
+	t.Chroot = f.chroot
 	done := t.openOutput()
 	defer done()
-	o := Options{}
+	o := Options{Again: f.again}
 	if f.only != "" {
 		o.Only = strings.Split(f.only, ",")
 	}
@@ -108,6 +111,9 @@ func (f *flags) run(ctx context.Context) (*Report, error) {
 	}
 	if f.console {
 		o.Phases = append(o.Phases, Console, Final)
+	}
+	if f.config && !f.console {
+		o.Phases = append(o.Phases, Console)
 	}
 	if f.final && !f.console {
 		o.Phases = append(o.Phases, Final)

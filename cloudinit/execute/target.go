@@ -63,6 +63,8 @@ type Target struct {
 
 	applier  string
 	warnings []string
+	// undone: the applier's programs belong to another machine.
+	undone bool
 }
 
 // New is the target with everything as a running machine has it. dir is the
@@ -131,6 +133,7 @@ func (t *Target) Do(c *exec.Cmd) error {
 		t.Tree.Note(change)
 		return nil
 	case !t.Live && !t.Chroot:
+		t.undone = true
 		t.Warn("not run, the root is not this machine: %s", change.Target)
 		return nil
 	case !t.Live:

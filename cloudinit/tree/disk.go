@@ -232,6 +232,9 @@ func (d *disk) fill(f *os.File, p string, data []byte, perm Perm) error {
 	if err := d.hook("fsync", p); err != nil {
 		return err
 	}
+	if len(data) == 0 {
+		return nil // its name is all there is to it
+	}
 	return f.Sync()
 }
 

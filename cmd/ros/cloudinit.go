@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"net"
+	"os"
+	"path/filepath"
 
 	"rancheros/cloudconfig"
 	"rancheros/cloudinit/save"
+	"rancheros/cmd/ros/cli"
 	"rancheros/datasources"
 	"rancheros/datasources/all"
 	"rancheros/netconf"
@@ -14,6 +17,15 @@ import (
 // cloudInitSave is the program cloud-init-save.
 func cloudInitSave(ctx context.Context, args []string) int {
 	return save.Defaults{Kinds: all.Kinds(), BringUp: bringUp, Names: namedDatasources}.Main(ctx, args)
+}
+
+// cloudInit is the program cloud-init, for callers of upstream's.
+func cloudInit(ctx context.Context, args []string) int {
+	// `ros cloud-init` is our own command, with more in it.
+	if filepath.Base(os.Args[0]) != "cloud-init" {
+		return cli.Main(ctx, append([]string{"cloud-init"}, args...), os.Stdin, os.Stdout, os.Stderr)
+	}
+	return cli.CloudInitMain(ctx, args, cloudInitSave)
 }
 
 // namedDatasources is what the layers of our OS name; elsewhere there are none.

@@ -6,6 +6,12 @@ import "github.com/spf13/cobra"
 // help.
 var cloudInitCommands = []func() *cobra.Command{
 	newCloudInitRender,
+	newCloudInitPlan,
+	newCloudInitApply,
+	newCloudInitStatus,
+	newCloudInitQuery,
+	newCloudInitAnalyze,
+	newCloudInitClean,
 }
 
 func newCloudInit() *cobra.Command {

@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rancheros/cloudconfig"
+	"rancheros/cloudinit/command"
+	"rancheros/cloudinit/execute"
+	"rancheros/cloudinit/state"
+	"rancheros/cloudinit/tree"
+)
+
+// printEvents is one way to show a record.
+type printEvents = func(io.Writer, []state.Event) error
+
+// CloudInitMain is the program cloud-init as callers of upstream's know it;
+// save is the program cloud-init-save. Exit codes are upstream's.
+func CloudInitMain(ctx context.Context, args []string, save func(context.Context, []string) int) int {
+	root := newUpstream(save)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if e, ok := errors.AsType[*ExitError](err); ok {
+		// status has said it on standard output; callers parse that.
+		if !strings.Contains(e.Error(), "status --long") {
+			fmt.Fprintln(os.Stderr, "cloud-init:", err)
+		}
+		return e.Code
+	}
+	fmt.Fprintln(os.Stderr, "cloud-init:", err)
+	return 1
+}
+
+func newUpstream(save func(context.Context, []string) int) *cobra.Command {
+	root := &cobra.Command{Use: "cloud-init", Short: "Provision this machine as its cloud and user-data say",
+		SilenceUsage: true, SilenceErrors: true, Version: strings.TrimPrefix(Version, "v")}
+	root.SetVersionTemplate(os.Args[0] + " {{.Version}} (ros)\n")
+	root.Flags().BoolP("debug", "d", false, "accepted, and of no effect")
+	root.Flags().Bool("force", false, "accepted, and of no effect")
+	var allStages bool
+	root.Flags().BoolVar(&allStages, "all-stages", false, "run all stages")
+	root.RunE = func(c *cobra.Command, _ []string) error {
+		if !allStages {
+			return c.Help()
+		}
+		return errors.Join(exitOf(save(c.Context(), nil)), exitOf(execute.Main(c.Context(), nil)))
+	}
+	root.AddCommand(newCloudInitStatus(), newCloudInitQuery(), newCloudInitClean(), newCloudInitAnalyze(),
+		upstreamInit(save), upstreamModules(), upstreamSingle(), upstreamSchema(), upstreamFeatures())
+	return root
+}
+
+// exitOf makes an error of a program's exit code; the program has said why.
+func exitOf(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return &ExitError{code, fmt.Errorf("exit code %d", code)}
+}
+
+// upstreamInit is `init --local`, which saves, and `init`, which does what comes
+// before users and files.
+func upstreamInit(save func(context.Context, []string) int) *cobra.Command {
+	var local bool
+	c := &cobra.Command{Use: "init", Short: "Find the datasource (--local), then prepare the machine", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if local {
+				return exitOf(save(c.Context(), nil))
+			}
+			t, err := tree.Open("/")
+			if err != nil {
+				return err
+			}
+			s, ok, err := state.LoadStatus(t)
+			if err = errors.Join(err, t.Close()); err != nil {
+				return err
+			}
+			if !ok || s.Stages[state.InitLocal].Finished == nil {
+				if err := exitOf(save(c.Context(), nil)); err != nil {
+					return err
+				}
+			}
+			return exitOf(execute.Main(c.Context(), []string{"-pre-console"}))
+		}}
+	c.Flags().BoolVarP(&local, "local", "l", false, "only find the datasource")
+	c.Flags().StringSliceP("file", "f", nil, "accepted, and of no effect")
+	return c
+}
+
+func upstreamModules() *cobra.Command {
+	var mode string
+	c := &cobra.Command{Use: "modules", Short: "Apply users and files (config), or run scripts (final)", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch mode {
+			case "init":
+				return exitOf(execute.Main(c.Context(), []string{"-pre-console"}))
+			case "config":
+				return exitOf(execute.Main(c.Context(), []string{"-config"}))
+			case "final":
+				return exitOf(execute.Main(c.Context(), []string{"-final"}))
+			}
+			return &ExitError{2, fmt.Errorf("--mode is %q; init, config and final are possible", mode)}
+		}}
+	c.Flags().StringVarP(&mode, "mode", "m", "config", "init, config or final")
+	c.Flags().StringSliceP("file", "f", nil, "accepted, and of no effect")
+	return c
+}
+
+// upstreamNames are our appliers for upstream's names of modules.
+var upstreamNames = map[string]string{
+	"users_groups": "users", "set_passwords": "passwords", "ssh": "ssh_host_keys,ssh_keys,sshd", "set_hostname": "hostname",
+	"update_hostname": "hostname", "update_etc_hosts": "etc_hosts", "growpart": "resize", "resizefs": "resize",
+	"power_state_change": "power_state", "scripts_user": "scripts_user,runcmd",
+}
+
+func upstreamSingle() *cobra.Command {
+	var name, frequency, file string
+	c := &cobra.Command{Use: "single", Short: "Run one module", Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			name = strings.ReplaceAll(strings.TrimPrefix(name, "cc_"), "-", "_")
+			if ours, ok := upstreamNames[name]; ok {
+				name = ours
+			}
+			if name == "" {
+				return &ExitError{2, errors.New("want --name MODULE")}
+			}
+			if file == "" {
+				args := []string{"-only", name}
+				if frequency == "always" || frequency == "" {
+					args = append(args, "-again")
+				}
+				return exitOf(execute.Main(c.Context(), args))
+			}
+			o := documentOptions{root: "/", only: name, output: "text"}
+			return o.run(c, file, command.Apply)
+		}}
+	f := c.Flags()
+	f.StringVarP(&name, "name", "n", "", "the module")
+	f.StringVar(&frequency, "frequency", "", "instance, always or once")
+	f.StringVarP(&file, "file", "f", "", "use this config")
+	f.Bool("report", false, "accepted, and of no effect")
+	return c
+}
+
+func upstreamSchema() *cobra.Command {
+	var file, as string
+	var system, annotate bool
+	c := &cobra.Command{Use: "schema", Short: "Check a cloud-config", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if system {
+				file = state.Instance + "/cloud-config.txt"
+			}
+			if file == "" {
+				return &ExitError{2, errors.New("want --config-file FILE or --system")}
+			}
+			name, doc, err := readInput(c, file)
+			if err != nil {
+				return err
+			}
+			ps := cloudconfig.Validate(name, doc, cloudconfig.DocKind(as))
+			for _, p := range ps {
+				fmt.Fprintln(c.OutOrStdout(), p)
+			}
+			if len(ps.Errors()) > 0 {
+				return fmt.Errorf("invalid schema: %s", name)
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "Valid schema %s\n", name)
+			return err
+		}}
+	f := c.Flags()
+	f.StringVarP(&file, "config-file", "c", "", "the file to check")
+	f.StringVarP(&as, "schema-type", "t", string(cloudconfig.CloudConfig), "cloud-config or network-config")
+	f.BoolVar(&system, "system", false, "check what this machine was given")
+	f.BoolVar(&annotate, "annotate", false, "accepted: lines are always named")
+	return c
+}
+
+func upstreamFeatures() *cobra.Command {
+	return &cobra.Command{Use: "features", Short: "List what callers may rely on", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(c.OutOrStdout(), "NETWORK_CONFIG_V1\nNETWORK_CONFIG_V2")
+			return err
+		}}
+}
+
+// CloudIDMain is the program cloud-id.
+func CloudIDMain(_ context.Context, args []string) int {
+	t, err := tree.Open("/")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cloud-id:", err)
+		return 1
+	}
+	defer t.Close()
+	doc, err := command.InstanceData(t)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cloud-id:", err)
+		return 1
+	}
+	v1, _ := doc["v1"].(map[string]any)
+	id, _ := v1["cloud_id"].(string)
+	switch strings.Join(args, " ") {
+	case "-j", "--json":
+		v1["cloud_id"] = id
+		if err := printJSON(os.Stdout, v1); err != nil {
+			return 1
+		}
+	case "-l", "--long":
+		fmt.Printf("%s\t%v\n", id, v1["region"])
+	default:
+		fmt.Println(id)
+	}
+	return 0
+}
+
+// CloudInitPerMain is the program cloud-init-per.
+func CloudInitPerMain(ctx context.Context, args []string) int {
+	t, err := tree.Open("/")
+	if err == nil {
+		target := execute.New(t)
+		target.Output = os.Stdout
+		err = errors.Join(execute.Per(ctx, target, args), t.Close())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cloud-init-per:", err)
+		return 1
+	}
+	return 0
+}
