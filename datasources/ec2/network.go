@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"rancheros/cloudconfig/network"
 	"rancheros/datasources"
@@ -65,45 +66,66 @@ func (n nic) link(h *datasources.Host, i int, several bool) network.Link {
 			l.DHCP6Overrides.RouteMetric = &metric
 		}
 	}
-	l.Addresses = append(n.further("local-ipv4s", "subnet-ipv4-cidr-block", 24),
-		n.further("ipv6s", "subnet-ipv6-cidr-blocks", 128)...)
+	bits := 24
+	if subnet, ok := n.subnet("subnet-ipv4-cidr-block"); ok {
+		bits = subnet.Bits()
+	}
+	l.Addresses = append(further(n.addrs("local-ipv4s"), bits), further(n.addrs("ipv6s"), 128)...)
 	return l
 }
 
 // further are the addresses behind the first, which DHCP gives.
-func (n nic) further(list, subnet string, bits int) []netip.Prefix {
-	if blocks := n.Strings(subnet); len(blocks) > 0 {
-		if p, err := netip.ParsePrefix(blocks[0]); err == nil {
-			bits = p.Bits()
-		}
-	}
+func further(addrs []netip.Addr, bits int) []netip.Prefix {
 	var found []netip.Prefix
-	for i, s := range n.Strings(list) {
-		if a, err := netip.ParseAddr(s); err == nil && i > 0 {
+	for i, a := range addrs {
+		if i > 0 {
 			found = append(found, netip.PrefixFrom(a, bits))
 		}
 	}
 	return found
 }
 
-// policy lets answers leave by the interface that was asked: each secondary one
-// has a routing table of its own.
-func (n nic) policy(c *network.Config, i int) {
-	subnet, err := netip.ParsePrefix(n.Str("subnet-ipv4-cidr-block"))
-	addrs := n.Strings("local-ipv4s")
-	if err != nil || len(addrs) == 0 {
-		return
+func (n nic) addrs(list string) []netip.Addr {
+	var found []netip.Addr
+	for _, s := range n.Strings(list) {
+		s, _, _ = strings.Cut(s, "/")
+		if a, err := netip.ParseAddr(s); err == nil {
+			found = append(found, a)
+		}
 	}
-	subnet = subnet.Masked()
+	return found
+}
+
+// subnet is the first network of a list.
+func (n nic) subnet(list string) (netip.Prefix, bool) {
+	for _, s := range n.Strings(list) {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			return p.Masked(), true
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// policy lets answers leave by the interface that was asked: each secondary one
+// has a routing table of its own. The router of IPv4 is the first address of a
+// subnet; that of IPv6 tells its routes itself.
+func (n nic) policy(c *network.Config, i int) {
 	table := 100 + i
 	l := &c.Links[len(c.Links)-1]
-	l.Routes = append(l.Routes,
-		network.Route{To: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: subnet.Addr().Next(), Table: table},
-		network.Route{To: subnet, Scope: "link", Table: table},
-	)
-	for _, s := range addrs {
-		if a, err := netip.ParseAddr(s); err == nil {
-			c.Rules = append(c.Rules, network.Rule{From: netip.PrefixFrom(a, 32), Table: table})
-		}
+	if subnet, ok := n.subnet("subnet-ipv4-cidr-block"); ok {
+		l.Routes = append(l.Routes,
+			network.Route{To: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: subnet.Addr().Next(), Table: table},
+			network.Route{To: subnet, Table: table})
+		n.rules(c, "local-ipv4s", table)
+	}
+	if subnet, ok := n.subnet("subnet-ipv6-cidr-blocks"); ok {
+		l.Routes = append(l.Routes, network.Route{To: subnet, Table: table})
+		n.rules(c, "ipv6s", table)
+	}
+}
+
+func (n nic) rules(c *network.Config, list string, table int) {
+	for _, a := range n.addrs(list) {
+		c.Rules = append(c.Rules, network.Rule{From: netip.PrefixFrom(a, a.BitLen()), Table: table})
 	}
 }
