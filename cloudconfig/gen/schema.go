@@ -189,6 +189,9 @@ func keysOf(o object, s *shape.Shape) {
 	if s.Rest != nil {
 		o["additionalProperties"] = fromShape(s.Rest)
 	}
+	if s.KeyPattern != "" {
+		o["propertyNames"] = object{"pattern": s.KeyPattern}
+	}
 	switch len(s.Requires) {
 	case 0:
 	case 1:

@@ -47,7 +47,7 @@ func userKeys() *shape.Shape {
 		shape.K("passwd", text()),
 		shape.K("hashed_passwd", text()),
 		shape.K("plain_text_passwd", text()),
-		shape.K("expiredate", text().Matching("a date as 2032-09-01", "", isDay)),
+		shape.K("expiredate", text().Matching("a date as 2032-09-01", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", isDay)),
 		shape.K("inactive", text()),
 		shape.K("ssh_authorized_keys", keys()),
 		shape.K("ssh_import_id", keys()),
@@ -78,7 +78,7 @@ func isDay(s string) bool {
 func sshAuthorizedKeys() *shape.Shape { return stringList().AtLeast(1) }
 
 func sshKeys() *shape.Shape {
-	return shape.MapOf(shape.Text()).KeysMatching(func(key string) bool {
+	return shape.MapOf(shape.Text()).KeysMatching("^(rsa|ecdsa|ed25519)_(private|public|certificate)$", func(key string) bool {
 		kind, part, ok := strings.Cut(key, "_")
 		return ok && (kind == "rsa" || kind == "ecdsa" || kind == "ed25519") &&
 			(part == "private" || part == "public" || part == "certificate")

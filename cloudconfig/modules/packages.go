@@ -82,9 +82,9 @@ func yumRepos() *shape.Shape {
 			shape.K("name", shape.Text()),
 			shape.K("enabled", shape.Flag()),
 		).
-		KeysMatching(func(k string) bool { return words(k, "_") }).
+		KeysMatching("^[0-9a-zA-Z_]+$", func(k string) bool { return words(k, "_") }).
 		Needs("baseurl").Needs("metalink").Needs("mirrorlist")
-	return shape.MapOf(option).AtLeast(1).KeysMatching(func(k string) bool {
+	return shape.MapOf(option).AtLeast(1).KeysMatching("^[ -z]+$", func(k string) bool {
 		return k != "" && strings.IndexFunc(k, func(r rune) bool { return r < ' ' || r > 'z' }) < 0
 	})
 }

@@ -48,9 +48,11 @@ type Shape struct {
 	// Open takes keys that are not named; Rest is the shape of their values.
 	Open bool
 	Rest *Shape
-	// KeyMatch must be true of keys that are not named.
-	KeyMatch func(string) bool
-	MinKeys  int
+	// KeyMatch must be true of keys that are not named; KeyPattern is the same
+	// as a regular expression, for the JSON schema.
+	KeyMatch   func(string) bool
+	KeyPattern string
+	MinKeys    int
 	// Requires are sets of keys; a map must have all keys of one of them.
 	Requires [][]string
 
@@ -101,7 +103,7 @@ func Object(keys ...Key) *Shape { return &Shape{Kinds: Map, Keys: keys} }
 
 // MapOf is a map of any keys to values of one shape. The empty key is none.
 func MapOf(rest *Shape) *Shape {
-	return &Shape{Kinds: Map, Open: true, Rest: rest, KeyMatch: func(k string) bool { return k != "" }}
+	return &Shape{Kinds: Map, Open: true, Rest: rest, KeyPattern: "^.+$", KeyMatch: func(k string) bool { return k != "" }}
 }
 
 // AtLeast asks for that many items or keys, or that value.
@@ -157,7 +159,10 @@ func (s *Shape) Matching(format, pattern string, match func(string) bool) *Shape
 }
 
 // KeysMatching wants keys of a format.
-func (s *Shape) KeysMatching(match func(string) bool) *Shape { s.KeyMatch = match; return s }
+func (s *Shape) KeysMatching(pattern string, match func(string) bool) *Shape {
+	s.KeyPattern, s.KeyMatch = pattern, match
+	return s
+}
 
 // key is the shape of a named key.
 func (s *Shape) key(name string) (*Shape, bool) {
