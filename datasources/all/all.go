@@ -5,7 +5,9 @@ import (
 	"rancheros/datasources"
 	"rancheros/datasources/akamai"
 	"rancheros/datasources/aliyun"
+	"rancheros/datasources/altcloud"
 	"rancheros/datasources/azure"
+	"rancheros/datasources/bigstep"
 	"rancheros/datasources/cloudcix"
 	"rancheros/datasources/cloudstack"
 	"rancheros/datasources/cmdline"
@@ -19,6 +21,7 @@ import (
 	"rancheros/datasources/huawei"
 	"rancheros/datasources/ibm"
 	"rancheros/datasources/lxd"
+	"rancheros/datasources/maas"
 	"rancheros/datasources/nocloud"
 	"rancheros/datasources/nwcs"
 	"rancheros/datasources/opennebula"
@@ -27,6 +30,7 @@ import (
 	"rancheros/datasources/ovf"
 	"rancheros/datasources/packet"
 	"rancheros/datasources/proxmox"
+	"rancheros/datasources/rbxcloud"
 	"rancheros/datasources/scaleway"
 	"rancheros/datasources/tencent"
 	"rancheros/datasources/upcloud"
@@ -69,5 +73,9 @@ func Kinds() []datasources.Kind {
 		huawei.Kind,
 		nwcs.Kind,
 		cloudcix.Kind,
+		maas.Kind,
+		rbxcloud.Kind,
+		bigstep.Kind,
+		altcloud.Kind,
 	}
 }
