@@ -9,6 +9,7 @@ import (
 	"rancheros/datasources/azure"
 	"rancheros/datasources/bigstep"
 	"rancheros/datasources/cloudcix"
+	"rancheros/datasources/cloudsigma"
 	"rancheros/datasources/cloudstack"
 	"rancheros/datasources/cmdline"
 	"rancheros/datasources/configdrive"
@@ -32,6 +33,7 @@ import (
 	"rancheros/datasources/proxmox"
 	"rancheros/datasources/rbxcloud"
 	"rancheros/datasources/scaleway"
+	"rancheros/datasources/smartos"
 	"rancheros/datasources/tencent"
 	"rancheros/datasources/upcloud"
 	"rancheros/datasources/url"
@@ -77,5 +79,7 @@ func Kinds() []datasources.Kind {
 		rbxcloud.Kind,
 		bigstep.Kind,
 		altcloud.Kind,
+		smartos.Kind,
+		cloudsigma.Kind,
 	}
 }
