@@ -62,6 +62,7 @@ func systemVolumes() []string {
 		"/run:/run:rshared",
 		"/usr/share/ros:/usr/share/ros:ro",
 		"/var/lib/boot2docker:/var/lib/boot2docker",
+		"/var/lib/cloud:/var/lib/cloud",
 		"/var/lib/rancher:/var/lib/rancher",
 		"/var/lib/waagent:/var/lib/waagent",
 		"/var/log:/var/log",
