@@ -80,7 +80,8 @@ func decodeText(data []byte) (text []byte, note string) {
 
 // firstBytes shows how content begins, for a message.
 func firstBytes(data []byte) string {
-	if !utf8.Valid(data[:min(len(data), 24)]) && bytes.IndexByte(data[:min(len(data), 24)], 0) >= 0 {
+	control := func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == utf8.RuneError }
+	if bytes.ContainsFunc(data[:min(len(data), 12)], control) {
 		return fmt.Sprintf("the bytes % x", data[:min(len(data), 12)])
 	}
 	line, _, _ := bytes.Cut(bytes.TrimLeft(data, " \t\r\n"), []byte("\n"))

@@ -1,0 +1,120 @@
+package jinja_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rancheros/cloudconfig/userdata/jinja"
+)
+
+const instance = `{"v1": {"local_hostname": "web1", "region": "eu", "cloud-name": "aws", "nothing": null},
+ "ds": {"meta_data": {"list": [3, 1, 2], "users": [{"name": "a", "uid": 2}, {"name": "B", "uid": 1}], "tags": {"k": "v", "a": "b"}, "half": 1.5, "text": "it's"}},
+ "n": 7, "secret": "aGk=", "base64_encoded_keys": ["secret"]}`
+
+func vars(t testing.TB) map[string]any {
+	t.Helper()
+	var m map[string]any
+	d := json.NewDecoder(strings.NewReader(instance))
+	d.UseNumber()
+	if err := d.Decode(&m); err != nil {
+		t.Fatal(err)
+	}
+	return jinja.Variables(m)
+}
+
+func TestRender(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"{{ v1.local_hostname }}", "web1"},
+		{"{{ local_hostname }} {{ cloud_name }} {{ v1['cloud-name'] }} {{ secret }}", "web1 aws aws hi"},
+		{"{{ ds.meta_data.list[0] }}{{ ds.meta_data.list.1 }}{{ ds.meta_data.list[-1] }}", "312"},
+		{"{% if region == 'eu' %}\nyes\n{% elif true %}\nx\n{% else %}\nno\n{% endif %}\nend\n", "yes\nend\n"},
+		{"{% for u in ds.meta_data.users %}\n{{ loop.index }}{{ u.name|lower }}{{ loop.last }}\n{% endfor %}\n", "1aFalse\n2bTrue\n\n"},
+		{"{% for k, v in ds.meta_data.tags.items() %}{{ k }}={{ v }};{% endfor %}", "a=b;k=v;"},
+		{"{% for x in [] %}a{% else %}none{% endfor %}", "none"},
+		{"{{ none_here | default('d') }} {{ '' | d('e', true) }}", "d e"},
+		{"{{ n - 3 }} {{ n / 2 }} {{ n // 2 }} {{ n % 4 }} {{ n ** 2 }} {{ 1 ~ 'x' }}", "4 3.5 3 3 49 1x"},
+		{"{{ ds.meta_data.tags }} {{ v1.nothing }} {{ true }}", "{'a': 'b', 'k': 'v'} None True"},
+		{"{{ ds.meta_data | tojson }}", `{"half": 1.5, "list": [3, 1, 2], "tags": {"a": "b", "k": "v"}, "text": "it\u0027s", "users": [{"name": "a", "uid": 2}, {"name": "B", "uid": 1}]}`},
+		{"{{ ds.meta_data.list|sort|join(',') }} {{ ds.meta_data.users|map(attribute='name')|join('-') }}", "1,2,3 a-B"},
+		{"{{ ds.meta_data.users|selectattr('uid','gt',1)|map(attribute='name')|first }}", "a"},
+		{"a {%- if true %} b {%- endif -%}   c", "a bc"},
+		{"{% raw %}{{ x }}{% endraw %}\nz", "{{ x }}z"},
+		{"{% set x = 5 %}\n{{ x }}{% set y %}<{{ x }}>{% endset %}{{ y }}", "5<5>"},
+		{"{% set ns = namespace(c=0) %}{% for i in range(4) %}{% set ns.c = ns.c + i %}{% endfor %}{{ ns.c }}", "6"},
+		{"{{ 'x' in 'xy' and n is odd and n is not string }}", "True"},
+		{"{{ 'yes' if n > 50 else 'no' }}{{ 'a' if false }}", "no"},
+		{"{{ 'abcdef'[1:4] }} {{ [1,2,3][::-1] }}", "bcd [3, 2, 1]"},
+		{"{# gone #}\nx", "x"},
+		{"{{ 'a%s' | format(3) }} {{ '%02d' % 7 }} {{ '{}-{}'.format(1, 2) }}", "a3 07 1-2"},
+	} {
+		got, missing, err := jinja.Render(tt.in, vars(t))
+		if err != nil || got != tt.want || len(missing) > 0 {
+			t.Errorf("Render(%q) = %q, missing %v, %v, want %q", tt.in, got, missing, err, tt.want)
+		}
+	}
+}
+
+func TestRenderMarksWhatIsMissing(t *testing.T) {
+	got, missing, err := jinja.Render("{{ gone }} {{ v1.lost }} {{ gone }}", vars(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "CI_MISSING_JINJA_VAR/gone CI_MISSING_JINJA_VAR/lost CI_MISSING_JINJA_VAR/gone"; got != want {
+		t.Errorf("Render = %q, want %q", got, want)
+	}
+	if diff := cmp.Diff([]string{"gone", "lost"}, missing); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
+	}
+}
+
+func TestRenderNamesTheLineOfAMistake(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"a\n{{ gone.deeper }}", "line 2: 'gone' is undefined"},
+		{"{{ a-b }}", `perhaps you meant "a_b"`},
+		{"x\n{{ n", "line 2: a tag that is opened here"},
+		{"{% if n %}", "endif"},
+		{"{% include 'x' %}", "not supported"},
+		{"{{ n | nosuch }}", `no filter named "nosuch"`},
+		{"{{ n is nosuch }}", `no test named "nosuch"`},
+		{"{{ 1 / 0 }}", "division by zero"},
+		{"{{ 'a' + 1 }}", "cannot do"},
+	} {
+		_, _, err := jinja.Render(tt.in, vars(t))
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("Render(%q): error %v, want %q in it", tt.in, err, tt.want)
+		}
+	}
+}
+
+func TestRenderIsBounded(t *testing.T) {
+	for _, in := range []string{
+		"{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
+		"{% set x = 'aaaaaaaaaa' %}{% for i in range(99) %}{% set x = x ~ x %}{{ x }}{% endfor %}{{ 'a' * 999999999 }}",
+		"{{ range(1000000000) }}",
+		"{{ " + strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000) + " }}",
+		strings.Repeat("{% if 1 %}", 5000),
+	} {
+		if _, _, err := jinja.Render(in, nil); err == nil {
+			t.Errorf("Render(%.40q...) has no bound", in)
+		}
+	}
+}
+
+func FuzzRender(f *testing.F) {
+	for _, s := range []string{
+		"{{ v1.local_hostname|default('x') }}", "{% for a in ds.meta_data.list if a > 1 %}{{ loop.index }}{% endfor %}",
+		"{%- set x = [1, 2][::-1] -%}{{ x }}", "{% raw %}{{{% endraw %}", "{{ '%5.2f' % 3 }}{{ 'a'|center(9) }}{{ 1 ** -1 }}", "{{ {}.x is defined }}{# #}",
+	} {
+		f.Add(s)
+	}
+	v := vars(f)
+	f.Fuzz(func(t *testing.T, in string) {
+		out, _, err := jinja.Render(in, v)
+		if err == nil && len(out) > 17<<20 {
+			t.Fatalf("%d bytes of output", len(out))
+		}
+	})
+}
