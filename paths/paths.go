@@ -18,6 +18,9 @@ const (
 	// ServiceCatalogue holds index.yml and the definitions that services_include
 	// names.
 	ServiceCatalogue = "/usr/share/ros/services"
+	// EngineHelpers is where containers see the host's /usr/bin: runc, the shim
+	// and docker-init must be seen in the folder that they lie in.
+	EngineHelpers = "/usr/libexec/ros"
 	// Ros is the multi-call binary.
 	Ros = "/usr/bin/ros"
 )
