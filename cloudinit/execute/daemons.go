@@ -34,6 +34,9 @@ func ntp(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	if len(n.Servers)+len(n.Pools)+len(n.Peers)+len(n.Allow) == 0 && n.Config.Template == "" {
 		return Skip("ntp names no servers")
 	}
+	if t.Ours {
+		return t.ourNTP(ctx, n)
+	}
 	file, service, text := "/etc/chrony/chrony.conf", "chrony.service", chronyConf(n)
 	switch {
 	case n.NTPClient == "systemd-timesyncd":
@@ -58,6 +61,33 @@ func ntp(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 		return err
 	}
 	return t.reload(ctx, service)
+}
+
+// ourSources is a file that the chronyd of our ntp service reads, and sources
+// come from; its /etc is not ours.
+const ourSources = "/run/chrony-dhcp/cloud-config.sources"
+
+// ourNTP tells our ntp service of servers. One that has started before us is
+// started again.
+func (t *Target) ourNTP(ctx context.Context, n cloudconfig.NTP) error {
+	var b strings.Builder
+	for _, s := range n.Pools {
+		b.WriteString("pool " + oneLine(s) + " iburst\n")
+	}
+	for _, s := range n.Servers {
+		b.WriteString("server " + oneLine(s) + " iburst\n")
+	}
+	for _, s := range n.Peers {
+		b.WriteString("peer " + oneLine(s) + "\n")
+	}
+	if len(n.Allow) > 0 || n.Config.Template != "" {
+		t.Warn("ntp.allow and ntp.config are not used here: replace the ntp service in rancher.services")
+	}
+	changed, err := t.Tree.WriteFile(ourSources, []byte(b.String()), rootPerm)
+	if err != nil || !changed || !t.Tree.Exists("/run/chrony/chronyd.sock") {
+		return err
+	}
+	return t.Do(t.Command(ctx, "system-docker", "restart", "ntp"))
 }
 
 func chronyConf(n cloudconfig.NTP) string {
@@ -98,6 +128,9 @@ func rsyslog(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	r := c.Rsyslog
 	if len(r.Configs)+len(r.Remotes) == 0 {
 		return Skip("rsyslog is not set")
+	}
+	if t.Ours {
+		return errors.New("rsyslog: here messages go where the syslog service of rancher.services sends them; mount a config there")
 	}
 	dir, name := r.ConfigDir, r.ConfigFilename
 	if dir == "" {

@@ -208,6 +208,9 @@ func TestEveryApplierChangesNothingTheSecondTime(t *testing.T) {
 			}
 			m.Ours = release == "ID=rancheros\n"
 			c := config(t, everything)
+			if m.Ours {
+				c.Rsyslog = cloudconfig.Rsyslog{}
+			}
 			r, err := Run(t.Context(), m.Target, c, Options{})
 			if err != nil {
 				t.Fatalf("first Run() = %v", err)

@@ -32,8 +32,14 @@ const pending = state.Data + "/publishing"
 // old instance, in the second the next boot finishes.
 func (s *saver) store(old, next *state.Known, r *userdata.Result) error {
 	dir := state.InstanceDir(next.Identity.InstanceID)
+	before := len(s.tree.Changes())
 	if err := s.stage(dir, next, r); err != nil {
 		return err
+	}
+	if len(s.tree.Changes()) == before && s.report.Outcome == Updated {
+		// Everything is as it was; what is in force is put right if it is not.
+		s.report.Outcome = Unchanged
+		return errors.Join(s.publish(dir, next), s.show(next, r))
 	}
 	if err := s.tree.Sync(); err != nil {
 		return err

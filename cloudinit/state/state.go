@@ -64,6 +64,10 @@ var (
 // IsOurs says whether the tree is a machine of this OS, which has config
 // layers; on any other Linux cloud-init's own folders are all there is.
 func IsOurs(t *tree.Tree) bool {
+	// Our containers show it too, whose os-release is that of their files.
+	if t.Exists(paths.OSConfig) {
+		return true
+	}
 	for _, f := range []string{"/etc/os-release", "/usr/lib/os-release"} {
 		b, err := t.ReadFile(f)
 		if err != nil {

@@ -86,7 +86,7 @@ func apply(c *cloudconfig.Config, phases ...execute.Phase) func(context.Context)
 		defer t.Close()
 		target := execute.New(t)
 		target.Log = kmsg.Logger(slog.LevelInfo)
-		_, err = execute.Run(ctx, target, c, execute.Options{Phases: phases})
+		_, err = execute.Config(ctx, target, c, execute.Options{Phases: phases})
 		return err
 	}
 }
