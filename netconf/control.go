@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -289,7 +290,7 @@ func neighbour(ctx context.Context, l netlink.Link, who netip.Addr) error {
 		}
 		return nil
 	}
-	c, err := net.DialUDP("udp6", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(who.WithZone(l.Attrs().Name), 9)))
+	c, err := net.DialUDP("udp6", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(who.WithZone(strconv.Itoa(l.Attrs().Index)), 9)))
 	if err != nil {
 		return none
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv6"
@@ -28,7 +29,7 @@ func (d dhcp6) acquire(ctx context.Context) (*Lease6, error) {
 	if err := waitLinkLocal6(ctx, d.link); err != nil {
 		return nil, fmt.Errorf("dhcpv6 on %s: %w", d.link, err)
 	}
-	c, err := nclient6.New(d.link, nclient6.WithTimeout(firstTry), nclient6.WithRetry(-1))
+	c, err := d.client(firstTry)
 	if err != nil {
 		return nil, fmt.Errorf("dhcpv6 on %s: %w", d.link, err)
 	}
@@ -38,6 +39,33 @@ func (d dhcp6) acquire(ctx context.Context) (*Lease6, error) {
 		return nil, fmt.Errorf("dhcpv6 on %s: %w", d.link, err)
 	}
 	return lease6Of(reply, d.stateless)
+}
+
+// client listens on the link's own address. The zone is the link's number: Go
+// remembers the number of a name for a minute, and links come, go and change
+// their names here.
+func (d dhcp6) client(wait time.Duration) (*nclient6.Client, error) {
+	l, err := netlink.LinkByName(d.link)
+	if err != nil {
+		return nil, err
+	}
+	have, err := netlink.AddrList(l, netlink.FAMILY_V6)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range have {
+		p, ok := prefixOf(a.IPNet)
+		if !ok || !p.Addr().IsLinkLocalUnicast() || a.Flags&unix.IFA_F_TENTATIVE != 0 {
+			continue
+		}
+		zone := strconv.Itoa(l.Attrs().Index)
+		c, err := net.ListenUDP("udp6", &net.UDPAddr{IP: a.IP, Port: dhcpv6.DefaultClientPort, Zone: zone})
+		if err != nil {
+			return nil, err
+		}
+		return nclient6.NewWithConn(c, d.mac, nclient6.WithTimeout(wait), nclient6.WithRetry(-1))
+	}
+	return nil, errors.New("the link has no IPv6 address of its own")
 }
 
 func (d dhcp6) ask(ctx context.Context, c *nclient6.Client) (*dhcpv6.Message, error) {
@@ -80,7 +108,7 @@ func (d dhcp6) renew(ctx context.Context, old *Lease6, rebind bool) (*Lease6, er
 	if ia := last.Options.OneIANA(); ia != nil {
 		m.AddOption(ia)
 	}
-	c, err := nclient6.New(d.link, nclient6.WithTimeout(4*firstTry), nclient6.WithRetry(-1))
+	c, err := d.client(4 * firstTry)
 	if err != nil {
 		return nil, fmt.Errorf("renew IPv6 lease of %s: %w", d.link, err)
 	}

@@ -89,6 +89,8 @@ func newWire(t *testing.T, link string, addresses ...string) wire {
 	ip(t, "link", "add", link, "type", "veth", "peer", "name", "far", "netns", w.ns)
 	t.Cleanup(func() { exec.Command("ip", "link", "del", link).Run() })
 	ip(t, "-n", w.ns, "link", "set", "lo", "up")
+	// Servers need not wait until their own address is known to be free.
+	ip(t, "netns", "exec", w.ns, "sysctl", "-qw", "net.ipv6.conf.far.accept_dad=0")
 	ip(t, "-n", w.ns, "link", "set", "far", "up")
 	for _, a := range addresses {
 		if strings.Contains(a, ":") {

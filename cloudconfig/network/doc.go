@@ -19,6 +19,8 @@ const (
 	maxDocument = 4 << 20
 	maxDepth    = 32
 	maxNodes    = 200_000
+	// maxLinks is more than any machine has.
+	maxLinks = 4096
 )
 
 // A reader walks one document and collects what is wrong with it.
@@ -340,4 +342,20 @@ func (v value) unknown(known, ignored []string) {
 			v.r.report(p.at, Error, nearest(p.key, known), "unknown key")
 		}
 	}
+}
+
+// validName says whether the kernel takes the name for a link.
+func validName(s string) bool {
+	return s != "" && s != "." && s != ".." && len(s) <= 15 &&
+		strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' || r == ':' }) < 0
+}
+
+// name is a value that a link will be called by.
+func (v value) name() string {
+	s := v.text()
+	if s != "" && !validName(s) {
+		v.errorf("%q is no name for a link: 15 letters at most, without blanks and slashes", s)
+		return ""
+	}
+	return s
 }

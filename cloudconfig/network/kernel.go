@@ -156,8 +156,8 @@ func (k *kernel) conf(path string, file []byte) {
 	if device == "" {
 		device = vars["DEVICE6"]
 	}
-	if device == "" {
-		k.errorf(path, "DEVICE is missing")
+	if !validName(device) {
+		k.errorf(path, "DEVICE is missing, or %q is no name for a link", device)
 		return
 	}
 	l := k.link(device)
@@ -254,18 +254,23 @@ func (k *kernel) ip(word string) {
 	key, v, _ := strings.Cut(word, "=")
 	f := splitFields(v)
 	if len(f) == 1 {
-		k.auto(key, k.wildcard(), f[0], key == "ip6")
+		k.auto(key, k.link(anyCard), f[0], key == "ip6")
 		return
 	}
-	if len(f) == 2 {
+	if len(f) == 2 && validName(f[0]) {
 		k.auto(key, k.link(f[0]), f[1], key == "ip6")
 		return
 	}
 	f = append(f, make([]string, 9)...)
-	l := k.wildcard()
-	if f[5] != "" {
-		l = k.link(f[5])
+	name := f[5]
+	if name == "" {
+		name = anyCard
 	}
+	if !validName(name) {
+		k.errorf(key, "%q is no name for a link", name)
+		return
+	}
+	l := k.link(name)
 	if f[0] != "" {
 		p, err := parsePrefix(unbracket(f[0]), f[3], 64)
 		if err != nil {
@@ -281,12 +286,8 @@ func (k *kernel) ip(word string) {
 	k.server(key, l, f[8])
 }
 
-// wildcard stands for every network card: the command line names none.
-func (k *kernel) wildcard() *Link {
-	l := k.link("e*")
-	l.Match.Name = "e*"
-	return l
-}
+// anyCard stands for every network card, where the command line names none.
+const anyCard = "e*"
 
 func (k *kernel) auto(path string, l *Link, how string, v6 bool) {
 	switch how {

@@ -18,11 +18,15 @@ func FromOpenStack(doc []byte, macs map[string]string) (*Config, []Problem) {
 	}
 	v.warnUnknown("links", "networks", "services")
 	links := v.get("links").list()
+	if len(links) > maxLinks {
+		v.get("links").errorf("more than %d links", maxLinks)
+		return r.cfg, r.problems
+	}
 	for _, l := range links {
 		r.name(l)
 	}
 	// A VLAN is called after the link below it, which may come later.
-	for range links {
+	for range vlanDepth {
 		for _, l := range links {
 			r.nameVLAN(l)
 		}
@@ -38,6 +42,9 @@ func FromOpenStack(doc []byte, macs map[string]string) (*Config, []Problem) {
 	}
 	return r.cfg, r.problems
 }
+
+// vlanDepth is how many VLANs may lie in each other: the kernel's own limit.
+const vlanDepth = 8
 
 type openstack struct {
 	*reader
@@ -55,7 +62,7 @@ func (r *openstack) name(v value) {
 	}
 	switch name := v.get("name").text(); {
 	case kind == "vlan":
-	case kind == "bond" && name != "":
+	case kind == "bond" && validName(name):
 		r.names[id] = name
 	case kind == "bond":
 		r.names[id] = id
@@ -74,7 +81,11 @@ func (r *openstack) nameVLAN(v value) {
 	}
 	id, parent := v.get("id").text(), r.names[v.get("vlan_link").text()]
 	if parent != "" && id != "" {
-		r.names[id] = parent + "." + v.get("vlan_id").text()
+		name := parent + "." + v.get("vlan_id").text()
+		if !validName(name) { // The link below is called by its long id.
+			name = "vlan" + v.get("vlan_id").text()
+		}
+		r.names[id] = name
 	}
 }
 

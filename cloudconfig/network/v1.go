@@ -145,9 +145,15 @@ func (r *v1) item(v value) {
 
 // link reads what all kinds of links have. Nil: it has no name.
 func (r *v1) link(v value, kind string) *Link {
-	name := v.get("name").text()
+	name := v.get("name").name()
 	if name == "" {
-		v.errorf("the key name is missing")
+		if !v.get("name").there() {
+			v.errorf("the key name is missing")
+		}
+		return nil
+	}
+	if len(r.cfg.Links) >= maxLinks {
+		v.errorf("more than %d interfaces", maxLinks)
 		return nil
 	}
 	if i := slices.IndexFunc(r.cfg.Links, func(l Link) bool { return l.ID == name }); i >= 0 {

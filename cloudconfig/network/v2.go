@@ -68,6 +68,14 @@ func (r *v2) link(p pair, kind string) {
 		p.at.errorf("the link %q is there twice, as a %s as well", p.key, r.cfg.Links[i].Kind)
 		return
 	}
+	if len(r.cfg.Links) >= maxLinks {
+		p.at.errorf("more than %d links", maxLinks)
+		return
+	}
+	if kind != Physical && !validName(p.key) {
+		p.at.errorf("%q is no name for a link: 15 letters at most, without blanks and slashes", p.key)
+		return
+	}
 	l := Link{ID: p.key, Kind: kind}
 	known := commonKeys()
 	switch kind {
@@ -93,15 +101,11 @@ func (r *v2) ethernet(v value, l *Link) {
 		m.unknown([]string{"name", "macaddress", "driver"}, []string{"path", "original-name"})
 		l.Match = Match{MAC: m.get("macaddress").mac(), Name: m.get("name").text(), Driver: m.get("driver").words()}
 	}
-	l.Name = v.get("set-name").text()
+	l.Name = v.get("set-name").name()
 	if l.Name != "" && !m.there() {
 		v.get("set-name").errorf("needs a match, which finds the device that shall get the name")
 	}
 	l.WakeOnLAN = v.get("wakeonlan").isTrue()
-	if l.Name != "" && len(l.Name) > 15 {
-		v.get("set-name").errorf("%q is longer than the 15 letters that a link's name can have", l.Name)
-		l.Name = ""
-	}
 }
 
 func (r *v2) vlan(v value, l *Link) {

@@ -1,0 +1,467 @@
+package network
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// body is version 2 without its first lines.
+func body(c *Config) string {
+	s := string(ToV2(c))
+	s = strings.TrimPrefix(s, "network:\n")
+	// Some MAC addresses look like numbers to YAML and are quoted.
+	s = strings.ReplaceAll(s, `"`, "")
+	return strings.TrimSpace(strings.ReplaceAll("\n"+s, "\n  ", "\n"))
+}
+
+func TestVersion1MeansTheSameInVersion2(t *testing.T) {
+	for _, tt := range []struct{ name, in, want string }{
+		{"DHCPAndStatic", `
+version: 1
+config:
+- type: physical
+  name: lan0
+  mac_address: 02:00:00:00:00:0A
+  mtu: 1400
+  subnets:
+  - type: dhcp4
+    metric: 50
+  - type: static
+    address: 198.51.100.7
+    netmask: 255.255.255.128
+    gateway: 198.51.100.1
+    dns_nameservers: 198.51.100.53
+    dns_search: [a.example, b.example]
+    routes:
+    - {network: 203.0.113.0, netmask: 255.255.255.0, gateway: 198.51.100.2, metric: 3}
+`, `
+ethernets:
+  lan0:
+    addresses:
+      - 198.51.100.7/25
+    dhcp4: true
+    dhcp4-overrides:
+      route-metric: 50
+    match:
+      macaddress: 02:00:00:00:00:0a
+    mtu: 1400
+    nameservers:
+      addresses:
+        - 198.51.100.53
+      search:
+        - a.example
+        - b.example
+    routes:
+      - to: 0.0.0.0/0
+        via: 198.51.100.1
+      - metric: 3
+        to: 203.0.113.0/24
+        via: 198.51.100.2
+    set-name: lan0
+version: 2`},
+		{"BondBridgeAndVLANInEverySpelling", `
+network:
+  version: 1
+  config:
+  - {type: physical, name: a0}
+  - {type: physical, name: a1}
+  - type: bond
+    name: bond9
+    mac_address: 02:00:00:00:00:0b
+    bond_interfaces: [a0, a1]
+    params: {bond-mode: active-backup, bond_miimon: 80, fail_over_mac: active, bond-xmit-hash-policy: layer2, primary: a0}
+  - type: vlan
+    name: bond9.30
+    vlan_link: bond9
+    vlan_id: 30
+    subnets: [{type: static6, address: 2001:db8::7}]
+  - type: bridge
+    name: sw0
+    bridge_interfaces: [bond9.30]
+    params: {bridge_stp: 'off', bridge_fd: 2, bridge_pathcost: ["bond9.30 44"], bridge_ports: ignored}
+`, `
+bonds:
+  bond9:
+    interfaces:
+      - a0
+      - a1
+    macaddress: 02:00:00:00:00:0b
+    parameters:
+      fail-over-mac-policy: active
+      mii-monitor-interval: 80
+      mode: active-backup
+      primary: a0
+      transmit-hash-policy: layer2
+bridges:
+  sw0:
+    interfaces:
+      - bond9.30
+    parameters:
+      forward-delay: 2
+      path-cost:
+        bond9.30: 44
+      stp: false
+ethernets:
+  a0: {}
+  a1: {}
+version: 2
+vlans:
+  bond9.30:
+    addresses:
+      - 2001:db8::7/64
+    id: 30
+    link: bond9`},
+		{"NameServersForOneLinkAndForAll", `
+version: 1
+config:
+- {type: nameserver, interface: b0, address: 192.0.2.53}
+- {type: nameserver, address: ["2001:DB8::53"], search: all.example}
+- {type: physical, name: b0}
+`, `
+ethernets:
+  b0:
+    nameservers:
+      addresses:
+        - 192.0.2.53
+        - 2001:db8::53
+      search:
+        - all.example
+version: 2`},
+		{"AGatewayOutsideIsOnLink", `
+version: 1
+config:
+- type: physical
+  name: c0
+  subnets:
+  - {type: static, address: 192.0.2.8/32, gateway: 172.31.1.1}
+  - {type: static6, address: '2001:db8::8/64', gateway: 'fe80::1'}
+`, `
+ethernets:
+  c0:
+    addresses:
+      - 192.0.2.8/32
+      - 2001:db8::8/64
+    routes:
+      - on-link: true
+        to: 0.0.0.0/0
+        via: 172.31.1.1
+      - to: ::/0
+        via: fe80::1
+version: 2`},
+		{"JSONWithTabs", "{\n\t\"version\": 1,\n\t\"config\": [{\"type\": \"physical\", \"name\": \"d0\", \"subnets\": [{\"type\": \"ipv6_dhcpv6-stateful\"}]}]\n}", `
+ethernets:
+  d0:
+    accept-ra: true
+    dhcp6: true
+version: 2`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, problems := FromV1V2([]byte(tt.in))
+			if len(problems) > 0 {
+				t.Errorf("problems = %v", problems)
+			}
+			if diff := cmp.Diff(strings.TrimSpace(tt.want), body(cfg)); diff != "" {
+				t.Errorf("ToV2(FromV1V2()) (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestVersion2ComesBackAsItWas(t *testing.T) {
+	in := `network:
+  bridges:
+    br7:
+      activation-mode: manual
+      interfaces:
+        - e7
+      parameters:
+        ageing-time: 15
+        port-priority:
+          e7: 5
+        stp: true
+  ethernets:
+    e7:
+      accept-ra: false
+      dhcp4: true
+      dhcp4-overrides:
+        hostname: other
+        route-metric: 7
+        use-dns: false
+        use-domains: route
+      link-local:
+        - ipv4
+        - ipv6
+      match:
+        driver:
+          - e1000*
+          - igb
+        name: en*
+      optional: true
+      wakeonlan: true
+    e8:
+      addresses:
+        - 192.0.2.9/24
+      match:
+        macaddress: 02:00:00:00:00:0c
+      nameservers:
+        addresses:
+          - 192.0.2.53
+      routes:
+        - from: 192.0.2.9
+          metric: 5
+          mtu: 1300
+          on-link: true
+          table: 77
+          to: 198.51.100.0/24
+          type: blackhole
+          via: 192.0.2.1
+      routing-policy:
+        - from: 192.0.2.0/24
+          mark: 4
+          priority: 99
+          table: 77
+      set-name: wan0
+  version: 2
+`
+	cfg, problems := FromV1V2([]byte(in))
+	if len(problems) > 0 {
+		t.Errorf("problems = %v", problems)
+	}
+	if diff := cmp.Diff(in, string(ToV2(cfg))); diff != "" {
+		t.Errorf("ToV2() (-want +got):\n%s", diff)
+	}
+}
+
+func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
+	for _, tt := range []struct{ name, in, want string }{
+		{"Empty", "", "the document is empty"},
+		{"NotYAML", "a: [", "not YAML: line 1: did not find expected node content"},
+		{"NoVersion", "ethernets: {}", "1:1: the key version is missing: 1 and 2 are known"},
+		{"WrongVersion", "version: 3", "1:10: version: version 3 is not known: 1 and 2 are"},
+		{"NoConfig", "version: 1", "config: the key config is missing"},
+		{"Typo", "version: 1\nconfig:\n- type: physical\n  name: a\n  subnts: []", "5:3: config[0].subnts: unknown key; did you mean subnets?"},
+		{"WrongType", "version: 1\nconfig:\n- type: phisical\n  name: a", `3:9: config[0].type: "phisical" is no type; did you mean physical?`},
+		{"NoName", "version: 1\nconfig:\n- type: physical", "3:3: config[0]: the key name is missing"},
+		{"ServersForNobody", "version: 1\nconfig:\n- {type: nameserver, interface: x, address: 192.0.2.1}", `3:33: config[0].interface: there is no interface "x"`},
+		{"BadAddress", "version: 2\nethernets:\n  a:\n    addresses: [10.0.0.300/24]", `4:17: ethernets.a.addresses[0]: "10.0.0.300/24" is no IP address`},
+		{"BadLength", "version: 2\nethernets:\n  a:\n    addresses: [10.0.0.3/33]", `4:17: ethernets.a.addresses[0]: /33 is no prefix length of 10.0.0.3`},
+		{"BadBool", "version: 2\nethernets:\n  a:\n    dhcp4: maybe", `4:12: ethernets.a.dhcp4: should be true or false, not "maybe"`},
+		{"NameWithoutMatch", "version: 2\nethernets:\n  a:\n    set-name: b", "4:15: ethernets.a.set-name: needs a match, which finds the device that shall get the name"},
+		{"Twice", "version: 2\nethernets:\n  a: {}\nbonds:\n  a: {interfaces: [b]}", `5:3: bonds.a: the link "a" is there twice, as a physical as well`},
+		{"VLANWithoutNumber", "version: 2\nvlans:\n  a: {link: b}\nethernets:\n  b: {}", "3:6: vlans.a: the key id is missing"},
+		{"GatewayOfTheOtherFamily", "version: 2\nethernets:\n  a: {gateway4: '2001:db8::1'}", "3:17: ethernets.a.gateway4: 2001:db8::1 is of the other address family"},
+		{"BadMask", "version: 1\nconfig:\n- type: physical\n  name: a\n  subnets:\n  - {type: static, address: 10.0.0.1, netmask: 255.0.255.0}", `6:29: config[0].subnets[0].address: "255.0.255.0" is no network mask: its ones are not in front`},
+		{"BondParameter", "version: 2\nbonds:\n  a:\n    interfaces: [b]\n    parameters: {lacp-rat: fast}", "5:18: bonds.a.parameters.lacp-rat: unknown parameter of a bond; did you mean lacp-rate?"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, problems := FromV1V2([]byte(tt.in))
+			if len(problems) != 1 || problems[0].String() != tt.want || !HasErrors(problems) {
+				t.Errorf("problems = %v, want %s", problems, tt.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsGoodOfABadDocumentIsKept(t *testing.T) {
+	cfg, problems := FromV1V2([]byte("version: 2\nethernets:\n  a:\n    dhcp4: true\n    addresses: [nonsense, 192.0.2.1/24]\n  b: 7\n"))
+	if len(problems) != 2 || len(cfg.Links) != 1 || !cfg.Links[0].DHCP4 || len(cfg.Links[0].Addresses) != 1 {
+		t.Errorf("FromV1V2() = %+v, %v", cfg.Links, problems)
+	}
+}
+
+func TestAliasesThatMultiplyAreRefused(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
+	for i := 1; i < 20; i++ {
+		p, n := string(rune('a'+i-1)), string(rune('a'+i))
+		b.WriteString(n + "0: &" + n + "0 [*" + p + "0,*" + p + "0,*" + p + "0,*" + p + "0,*" + p + "0,*" + p + "0]\n")
+	}
+	_, problems := FromV1V2([]byte(b.String()))
+	if len(problems) != 1 || !strings.Contains(problems[0].Message, "repeats itself") {
+		t.Errorf("problems = %v", problems)
+	}
+}
+
+func TestOpenStack(t *testing.T) {
+	in := `{"links": [
+ {"id": "v", "type": "vlan", "vlan_link": "b", "vlan_id": 12, "vlan_mac_address": "02:00:00:00:00:03"},
+ {"id": "t1", "type": "ovs", "ethernet_mac_address": "02:00:00:00:00:01", "mtu": null},
+ {"id": "t2", "type": "phy", "ethernet_mac_address": "02:00:00:00:00:02", "mtu": 9000},
+ {"id": "b", "name": "team", "type": "bond", "bond_links": ["t1", "t2"], "bond_mode": "802.3ad", "bond_miimon": 100, "ethernet_mac_address": "02:00:00:00:00:01"}],
+ "networks": [
+ {"id": "n0", "link": "v", "type": "ipv4", "ip_address": "192.0.2.5", "netmask": "255.255.255.0", "routes": [{"network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "192.0.2.1"}], "services": [{"type": "dns", "address": "192.0.2.53"}]},
+ {"id": "n1", "link": "v", "type": "ipv4", "ip_address": "192.0.2.6", "netmask": "255.255.255.0", "routes": [{"network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "192.0.2.1"}]},
+ {"id": "n2", "link": "v", "type": "ipv6_dhcpv6-stateful"}],
+ "services": [{"type": "dns", "address": "198.51.100.53"}]}`
+	cfg, problems := FromOpenStack([]byte(in), map[string]string{"02:00:00:00:00:01": "ens3"})
+	if len(problems) > 0 {
+		t.Errorf("problems = %v", problems)
+	}
+	want := `
+bonds:
+  team:
+    interfaces:
+      - ens3
+      - t2
+    macaddress: 02:00:00:00:00:01
+    nameservers:
+      addresses:
+        - 198.51.100.53
+    parameters:
+      mii-monitor-interval: 100
+      mode: 802.3ad
+ethernets:
+  ens3:
+    match:
+      macaddress: 02:00:00:00:00:01
+    set-name: ens3
+  t2:
+    match:
+      macaddress: 02:00:00:00:00:02
+    mtu: 9000
+version: 2
+vlans:
+  team.12:
+    accept-ra: true
+    addresses:
+      - 192.0.2.5/24
+      - 192.0.2.6/24
+    dhcp6: true
+    id: 12
+    link: team
+    macaddress: 02:00:00:00:00:03
+    nameservers:
+      addresses:
+        - 192.0.2.53
+        - 198.51.100.53
+    routes:
+      - to: 0.0.0.0/0
+        via: 192.0.2.1`
+	if diff := cmp.Diff(strings.TrimSpace(want), body(cfg)); diff != "" {
+		t.Errorf("FromOpenStack() (-want +got):\n%s", diff)
+	}
+}
+
+func TestOpenStackNamesLinksThatAreNotThere(t *testing.T) {
+	_, problems := FromOpenStack([]byte(`{"links": [{"id": "b", "type": "bond", "bond_links": ["x"]}], "networks": [{"link": "y", "type": "ipv4_dhcp"}]}`), nil)
+	if len(problems) != 2 || !strings.Contains(problems[0].Message, `no link "x"`) || !strings.Contains(problems[1].Message, `no link "y"`) {
+		t.Errorf("problems = %v", problems)
+	}
+}
+
+func TestKernelCommandLine(t *testing.T) {
+	for _, tt := range []struct{ name, line, want string }{
+		{"Nothing", "root=/dev/vda quiet", ""},
+		{"InsideQuotes", `opt="more ip=dhcp"`, ""},
+		{"Off", "ip=off", ""},
+		{"DHCP", "ip=dhcp", "e*: dhcp4"},
+		{"DHCPOnOneDevice", "ip=ens3:dhcp", "ens3: dhcp4"},
+		{"DHCPInTheLongForm", "ip=::::box:ens3:dhcp", "ens3: dhcp4"},
+		{"Static", "ip=192.0.2.5::192.0.2.1:255.255.255.0:box:ens3:off:192.0.2.53", "ens3: 192.0.2.5/24 via 192.0.2.1 dns 192.0.2.53"},
+		{"StaticIPv6", "ip=[2001:db8::5]::[2001:db8::1]:64::ens3:off", "ens3: 2001:db8::5/64 via 2001:db8::1"},
+		{"BothFamilies", "ip=ens3:dhcp ip6=ens3:dhcp", "ens3: dhcp4 dhcp6"},
+		{"Base64", "network-config=dmVyc2lvbjogMgpldGhlcm5ldHM6IHthOiB7ZGhjcDQ6IHRydWV9fQo=", "a: dhcp4"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, problems := FromKernel(Initramfs{Cmdline: tt.line})
+			if len(problems) > 0 {
+				t.Errorf("problems = %v", problems)
+			}
+			if got := brief(cfg); got != tt.want {
+				t.Errorf("FromKernel() = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// brief is a config in one line per link.
+func brief(c *Config) string {
+	if c == nil {
+		return ""
+	}
+	var lines []string
+	for _, l := range c.Links {
+		s := l.ID + ":"
+		if l.Manual {
+			s += " manual"
+		}
+		if l.DHCP4 {
+			s += " dhcp4"
+		}
+		if l.DHCP6 {
+			s += " dhcp6"
+		}
+		for _, a := range l.Addresses {
+			s += " " + a.String()
+		}
+		for _, r := range l.Routes {
+			s += " via " + r.Via.String()
+		}
+		if len(l.DNS.Nameservers) > 0 {
+			s += " dns " + strings.Join(l.DNS.Nameservers, ",")
+		}
+		lines = append(lines, s)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestWhatAnInitramfsConfiguredIsLeftAlone(t *testing.T) {
+	cfg, problems := FromKernel(Initramfs{
+		Cmdline: "ip=dhcp",
+		Files: map[string][]byte{
+			"net-ens3.conf":  []byte("DEVICE='ens3'\nPROTO='dhcp'\nIPV4ADDR='192.0.2.5'\nIPV4DNS0='192.0.2.53'\nIPV4DNS1='0.0.0.0'\n"),
+			"net6-ens3.conf": []byte("DEVICE6=ens3\nIPV6PROTO=dhcp6\nIPV6ADDR=2001:db8::5\n"),
+			"net-ens4.conf":  []byte("DEVICE='ens4'\nPROTO='none'\nIPV4ADDR='198.51.100.5'\nIPV4NETMASK='255.255.255.0'\nIPV4GATEWAY='198.51.100.1'\n"),
+		},
+		MACs: map[string]string{"ens3": "02:00:00:00:00:01"},
+	})
+	want := "ens3: manual dhcp4 dhcp6 dns 192.0.2.53\nens4: manual 198.51.100.5/24 via 198.51.100.1"
+	if got := brief(cfg); got != want || len(problems) > 0 || cfg.Links[0].Match.MAC != "02:00:00:00:00:01" {
+		t.Errorf("FromKernel() = %q, %v, want %q", got, problems, want)
+	}
+}
+
+func TestRancherKeys(t *testing.T) {
+	yes := true
+	cfg, problems := FromRancher(Rancher{
+		DNS: DNS{Nameservers: []string{"192.0.2.53"}}, DHCPTimeout: 7, PreCommands: []string{"true"},
+		Interfaces: map[string]RancherInterface{
+			"eth*":  {DHCP: &yes},
+			"up":    {Match: "mac=52:54:00:*", Address: "192.0.2.5/24", Gateway: "192.0.2.1", GatewayIPv6: "2001:db8::1", MTU: 1400},
+			"eth1":  {Bond: "bond0"},
+			"bond0": {BondOpts: map[string]string{"mode": "1", "miimon": "100", "weird": "x"}, VLANs: "100,200:foo"},
+			"foo":   {Addresses: []string{"198.51.100.5/24"}},
+			"br0":   {Bridge: "true"},
+			"eth2":  {Bridge: "br0"},
+		},
+	})
+	if len(problems) > 0 {
+		t.Errorf("problems = %v", problems)
+	}
+	var got []string
+	for _, l := range cfg.Links {
+		got = append(got, strings.TrimSpace(strings.Join([]string{l.ID, l.Kind, l.Match.MAC, strings.Join(l.Members, "+"), l.Parent}, " ")))
+	}
+	want := []string{"bond0 bond  eth1", "br0 bridge  eth2", "eth* physical", "eth1 physical", "eth2 physical", "foo vlan   bond0", "up physical 52:54:00:*", "bond0.100 vlan   bond0"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("FromRancher() (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"mode": "1", "mii-monitor-interval": "100", "weird": "x"}, cfg.Links[0].Parameters); diff != "" {
+		t.Errorf("bond (-want +got):\n%s", diff)
+	}
+}
+
+func TestRancherMistakesAreNamed(t *testing.T) {
+	_, problems := FromRancher(Rancher{Interfaces: map[string]RancherInterface{
+		"a": {Address: "192.0.2.5.1/24"}, "b": {VLANs: "9999"}, "c": {Gateway: "2001:db8::1"}, "d": {Match: "serial: 7"},
+	}})
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.Path)
+	}
+	if diff := cmp.Diff([]string{"interfaces.a.address", "interfaces.c.gateway", "interfaces.d.match", "interfaces.b.vlans"}, got); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,66 @@
+package netconf
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"rancheros/cloudconfig/network"
+)
+
+func TestUpTakesAnIPv6Lease(t *testing.T) {
+	w := newWire(t, "eth0", "2001:db8:1::1/64")
+	w.dnsmasq(t, "--enable-ra", "--dhcp-range=2001:db8:1::50,2001:db8:1::60,64,1h",
+		"--dhcp-option=option6:dns-server,[2001:db8:1::53]", "--dhcp-option=option6:domain-search,six.example")
+	cfg := links(network.Link{ID: "eth0", Kind: network.Physical, DHCP6: true})
+	o := testOptions(t)
+	o.All = true
+	res, err := Up(t.Context(), cfg, o)
+	if err != nil {
+		t.Fatalf("%v: %+v", err, res.Links)
+	}
+	v6 := res.Leases["eth0"].V6
+	if v6 == nil || len(v6.Addresses) != 1 || !netip.MustParsePrefix("2001:db8:1::/64").Contains(v6.Addresses[0].Address) {
+		t.Fatalf("lease = %+v", v6)
+	}
+	if got := strings.Join(append(res.DNS.Nameservers, res.DNS.Search...), " "); got != "2001:db8:1::53 six.example" {
+		t.Errorf("names = %q", got)
+	}
+	if got := ip(t, "-6", "addr", "show", "eth0"); !strings.Contains(got, v6.Addresses[0].Address.String()+"/128") {
+		t.Errorf("addresses = %s", got)
+	}
+	await(t, "the advertised default route", func() bool { return has(t, "-6", "route", "default via fe80::") })
+}
+
+func TestAStatelessServerGivesNamesOnly(t *testing.T) {
+	w := newWire(t, "eth0", "2001:db8:2::1/64")
+	w.dnsmasq(t, "--enable-ra", "--dhcp-range=2001:db8:2::,ra-stateless", "--dhcp-option=option6:dns-server,[2001:db8:2::53]")
+	o := testOptions(t)
+	o.All = true
+	res, err := Up(t.Context(), links(network.Link{ID: "eth0", Kind: network.Physical, IPv6Mode: "dhcp-stateless"}), o)
+	if err != nil {
+		t.Fatalf("%v: %+v", err, res)
+	}
+	if got := strings.Join(res.DNS.Nameservers, " "); got != "2001:db8:2::53" || len(res.Leases["eth0"].V6.Addresses) != 0 {
+		t.Errorf("names = %q, lease = %+v", got, res.Leases["eth0"].V6)
+	}
+}
+
+func TestAMachineThatWasToldNothingUsesAnAdvertisedNetwork(t *testing.T) {
+	w := newWire(t, "eth0", "2001:db8:3::1/64")
+	w.dnsmasq(t, "--enable-ra", "--dhcp-range=2001:db8:3::,ra-only")
+	res, err := Up(t.Context(), nil, testOptions(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Links) == 0 || res.Links[0].Method != "slaac" || !res.Links[0].Gateway.IsValid() {
+		t.Errorf("Up() = %+v, want an advertised address with a gateway", res.Links)
+	}
+	t.Logf("slaac after %s", res.Took)
+	// What the kernel made is not ours to take away.
+	r := serve(t, Settings{Network: links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("2001:db8:3::9/64")}), KeepHostname: true}, "")
+	r.stop()
+	if a := res.Links[0].Addresses[0].Addr().String(); !has(t, "-6", "addr", "show", "eth0", a) {
+		t.Errorf("the advertised address %s is gone", a)
+	}
+}
