@@ -2,18 +2,23 @@ package services
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"rancheros/paths"
 )
 
 // onlineTimeout is how long services wait for the network; RancherOS' value.
 const onlineTimeout = 20 * time.Second
 
-// Online waits for a default route of either family, for at most 20 seconds.
+// Online waits for a default route of either family: for at most 20 seconds,
+// and no longer than the network service has something to wait for.
 func Online(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, onlineTimeout)
 	defer cancel()
@@ -31,7 +36,10 @@ func Online(ctx context.Context) error {
 	if err := netlink.RouteSubscribe(updates, stop); err != nil {
 		return fmt.Errorf("watch routes: %w", err)
 	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
 	for {
+		settled := networkSettled(paths.NetworkState) // before the routes: it may become so in between
 		routes, err := netlink.RouteList(nil, netlink.FAMILY_ALL)
 		if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 			return fmt.Errorf("list routes: %w", err)
@@ -41,12 +49,29 @@ func Online(ctx context.Context) error {
 				return nil
 			}
 		}
+		if settled {
+			return errors.New("the network is set up, and there is no default route")
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("no default route after %s", onlineTimeout)
 		case <-updates:
+		case <-tick.C:
 		}
 	}
+}
+
+// networkSettled says whether the network service has done all that it waited
+// for. See netconf.Status.
+func networkSettled(file string) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	var status struct {
+		Ready bool `json:"ready"`
+	}
+	return json.Unmarshal(text, &status) == nil && status.Ready
 }
 
 // isDefault is false for the "unreachable" default that IPv6 has by itself.

@@ -6,6 +6,8 @@ import (
 
 	"github.com/moby/moby/api/types/mount"
 	"gopkg.in/yaml.v3"
+
+	"rancheros/paths"
 )
 
 // volumeSet returns the binds that a name in volumes_from stands for.
@@ -38,9 +40,13 @@ func volumeSet(name string) (binds []string, ok bool) {
 }
 
 // commandVolumes are our own programs: the same files in every container.
+//
+// The engine's helpers (runc, shim, init) are seen by their folder, not one by
+// one: runc seals its own program by an overlay over the folder that it lies
+// in, and would find there what a mount on the file alone hides.
 func commandVolumes() []string {
-	var binds []string
-	for _, name := range []string{"ros", "dockerd", "docker", "system-docker", "containerd-shim-runc-v2", "runc"} {
+	binds := []string{"/usr/bin:" + paths.EngineHelpers + ":ro"}
+	for _, name := range []string{"ros", "dockerd", "docker", "system-docker"} {
 		binds = append(binds, "/usr/bin/"+name+":/usr/bin/"+name+":ro")
 	}
 	return binds

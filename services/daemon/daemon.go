@@ -51,7 +51,8 @@ func (c Command) WriteConfig(root string) error {
 	return nil
 }
 
-const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+// path ends with the helpers: what a person puts into the console comes first.
+const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + paths.EngineHelpers
 
 // System is System Docker's. It needs nothing of config: a machine whose config
 // is broken must still get one.

@@ -137,6 +137,11 @@ func prepare(cmd daemon.Command) error {
 	if err := unix.Mount("", "/", "", unix.MS_SHARED|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("share /: %w", err)
 	}
+	// Without it the engine refuses to make its bridge, and containers would
+	// reach nobody.
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
+		return fmt.Errorf("forward packets: %w", err)
+	}
 	if err := os.MkdirAll("/var/lib/docker", 0o710); err != nil {
 		return err
 	}
