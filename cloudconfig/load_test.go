@@ -160,6 +160,8 @@ rancher:
 		{"rancher.services.web.image", "nginx:1"},
 		{"rancher.modules", "[a, b]"},
 		{"rancher.docker", "null"},
+		{"rancher.console", ""},
+		{"rancher.upgrade.url", "# no comment"},
 		{"runcmd", "- a: b\n"},
 	} {
 		err := Set(root, kv[0], kv[1])
@@ -190,6 +192,9 @@ rancher:
       image: nginx:1
   modules: [a, b]
   docker: null
+  console: ""
+  upgrade:
+    url: '# no comment'
 `
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)

@@ -1,6 +1,8 @@
 package cloudconfig
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -74,8 +76,9 @@ func (l *StringList) UnmarshalYAML(n *yaml.Node) error {
 	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
 		return nil
 	case n.Kind == yaml.ScalarNode:
-		*l = StringList{n.Value}
-		return nil
+		text, err := scalarText(n)
+		*l = StringList{text}
+		return err
 	case n.Kind != yaml.SequenceNode:
 		return fmt.Errorf("want a list of strings, not a %s", kindName(n))
 	}
@@ -132,20 +135,33 @@ func (c Command) MarshalYAML() (any, error) {
 // A Mode is the permissions of a file. Zero means that none were given.
 type Mode fs.FileMode
 
-// UnmarshalYAML reads '0644', 0644 and 0o644. All digits are octal, whether or
-// not they are quoted: nobody means the decimal 644.
+// UnmarshalYAML reads '0644', 0644, 0o644 and 644, all of them octal. Only a
+// bare number that makes no sense in octal and does in decimal (420, which JSON
+// makes of 0644) is decimal.
 func (m *Mode) UnmarshalYAML(n *yaml.Node) error {
 	text, err := scalarText(n)
 	if err != nil {
 		return err
 	}
 	digits := strings.TrimPrefix(strings.TrimPrefix(text, "0o"), "0O")
-	v, err := strconv.ParseUint(digits, 8, 12)
+	octal, err := strconv.ParseUint(digits, 8, 12)
+	bare := n.Style == 0 && n.ShortTag() == "!!int" && !strings.HasPrefix(text, "0")
+	if bare && (err != nil || !sensible(octal)) {
+		if decimal, derr := strconv.ParseUint(text, 10, 12); derr == nil && sensible(decimal) {
+			octal, err = decimal, nil
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("%q is no file mode; write it in octal, as '0644'", text)
 	}
-	*m = Mode(v)
+	*m = Mode(octal)
 	return nil
+}
+
+// sensible says whether the owner may read, and nobody may more than he.
+func sensible(mode uint64) bool {
+	owner := mode >> 6 & 7
+	return owner&4 != 0 && (mode>>3&7)&^owner == 0 && (mode&7)&^owner == 0
 }
 
 func (m Mode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
@@ -292,8 +308,15 @@ func scalarText(n *yaml.Node) (string, error) {
 	if n.Kind != yaml.ScalarNode {
 		return "", fmt.Errorf("want one value, not a %s", kindName(n))
 	}
-	if n.Tag == "!!null" {
+	switch n.ShortTag() {
+	case "!!null":
 		return "", nil
+	case "!!binary":
+		b, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.Value), ""))
+		if err != nil {
+			return "", errors.New("!!binary is not followed by base64")
+		}
+		return string(b), nil
 	}
 	return n.Value, nil
 }

@@ -81,7 +81,11 @@ func (tr *Trace) Explain(path string) ([]Origin, error) {
 		if n == nil {
 			continue
 		}
-		out = append(out, Origin{Layer: l.Name, File: l.File, Line: line, Value: show(n, steps), Removes: isNull(n)})
+		value := hidden
+		if !l.private {
+			value = show(n, steps)
+		}
+		out = append(out, Origin{Layer: l.Name, File: l.File, Line: line, Value: value, Removes: isNull(n)})
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("%s: %w", formatSteps(steps), ErrNotSet)

@@ -145,6 +145,7 @@ write_files:
 - {path: /2, permissions: 0644}
 - {path: /3, permissions: 644}
 - {path: /4, permissions: 0o644}
+- {path: /5, permissions: 420}
 runcmd: [ls -l, [ls, -l], [sleep, 5]]
 power_state: {mode: reboot, delay: "+5", timeout: 90s, condition: false}
 manage_etc_hosts: yes
@@ -153,6 +154,7 @@ mounts: [[a, /b, null, None]]
 disk_setup: {d: {layout: [33, [33, 82]]}, e: {layout: true}, f: {layout: remove}}
 chpasswd: {list: "a:b\nc:d\n"}
 swap: {size: 1.5G}
+random_seed: {data: !!binary c2VlZA==}
 `
 	c, _, err := Resolve(layers(doc)...)
 	if err != nil {
@@ -187,6 +189,9 @@ swap: {size: 1.5G}
 	}
 	if len(c.ChangePassword.List) != 2 || c.ChangePassword.List[1].Reveal() != "c:d" {
 		t.Errorf("chpasswd = %d lines", len(c.ChangePassword.List))
+	}
+	if got := c.RandomSeed.Data.Reveal(); got != "seed" {
+		t.Errorf("!!binary = %q", got)
 	}
 	if n, err := c.Swap.Size.Bytes(); n != 3<<29 || err != nil {
 		t.Errorf("swap = %d, %v", n, err)

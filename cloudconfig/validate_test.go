@@ -1,6 +1,7 @@
 package cloudconfig
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -55,5 +56,16 @@ func TestNetworkConfigIsValidatedAsSuch(t *testing.T) {
 	}
 	if ps := Validate("f", []byte("version: 2\nethernets:\n  eth0: {dhcp4: perhaps}\n"), NetworkConfig); len(ps.Errors()) == 0 {
 		t.Error("dhcp4: perhaps is no problem")
+	}
+}
+
+func TestTheImagesOwnConfigIsValid(t *testing.T) {
+	const file = "../templates/os-config.yml"
+	doc, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ps := Validate(file, doc, CloudConfig); len(ps) > 0 {
+		t.Error(ps)
 	}
 }

@@ -23,8 +23,8 @@ func Set(root, path, value string) error {
 	}
 	doc, ps := parse("", []byte("value: "+indentValue(value)))
 	v := child(doc, "value")
-	if ps != nil || v == nil || len(doc.Content) != 2 {
-		// What is no YAML is text, as `ros config set hostname 'a: b'` was.
+	if ps != nil || v == nil || len(doc.Content) != 2 || isNull(v) && v.Value == "" {
+		// What is no YAML value is text: 'a: b', '# x', ''.
 		v = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
 	}
 	unplace(v)
