@@ -68,9 +68,12 @@ func apply(o Op) error {
 	case RuleAdd, RuleDel:
 		return applyRule(o)
 	}
-	l, err := netlink.LinkByName(o.Dev)
-	if o.Dev != "" && err != nil {
-		return err
+	var l netlink.Link // None for routes that belong to no link.
+	if o.Dev != "" {
+		var err error
+		if l, err = netlink.LinkByName(o.Dev); err != nil {
+			return err
+		}
 	}
 	switch o.Verb {
 	case LinkDown:
@@ -206,7 +209,7 @@ func kernelRoute(l netlink.Link, r Route) *netlink.Route {
 	}
 	if r.Via.IsValid() {
 		out.Gw = r.Via.AsSlice()
-	} else if out.Family == netlink.FAMILY_V4 {
+	} else if out.Family == netlink.FAMILY_V4 && l != nil {
 		out.Scope = netlink.SCOPE_LINK
 	}
 	if r.From.IsValid() {

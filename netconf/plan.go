@@ -30,6 +30,11 @@ func Plan(have, want State) []Op {
 	for _, l := range want.Links {
 		p.addRoutes(l)
 	}
+	for _, r := range want.Routes {
+		if !slices.ContainsFunc(have.Routes, func(h Route) bool { return sameRoute(h, r) }) {
+			p.add(Op{Verb: RouteAdd, Route: r})
+		}
+	}
 	p.addRules()
 	p.removals()
 	return p.ops
@@ -288,6 +293,11 @@ func (p *planner) removals() {
 			if !wanted[keyOf(r.Route)] {
 				p.add(Op{Verb: RouteDel, Dev: l.Name, Route: r})
 			}
+		}
+	}
+	for _, r := range p.have.Routes {
+		if !slices.ContainsFunc(p.want.Routes, func(w Route) bool { return sameRoute(r, w) }) {
+			p.add(Op{Verb: RouteDel, Route: r})
 		}
 	}
 	for _, l := range p.want.Links {

@@ -159,16 +159,28 @@ func readRoutes(s *State, at map[int]int) error {
 		return fmt.Errorf("list routes: %w", err)
 	}
 	for _, r := range routes {
-		i, ok := at[r.LinkIndex]
-		if !ok || r.Table == unix.RT_TABLE_LOCAL || r.Protocol != protoStatic && r.Protocol != protoDHCP {
+		if r.Table == unix.RT_TABLE_LOCAL || r.Protocol != protoStatic && r.Protocol != protoDHCP {
 			continue
 		}
 		out, ok := readRoute(r)
-		if ok {
+		i, known := at[r.LinkIndex]
+		switch {
+		case ok && linkless(out.Route):
+			s.Routes = append(s.Routes, out)
+		case ok && known:
 			s.Links[i].Routes = append(s.Links[i].Routes, out)
 		}
 	}
 	return nil
+}
+
+// linkless routes lead nowhere, so they belong to no link.
+func linkless(r network.Route) bool {
+	switch r.Type {
+	case "blackhole", "unreachable", "prohibit", "throw":
+		return true
+	}
+	return false
 }
 
 func readRoute(r netlink.Route) (Route, bool) {

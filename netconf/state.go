@@ -16,6 +16,8 @@ import (
 // A State is the network of a machine, as it is or as it should be.
 type State struct {
 	Links []Link `json:"links"`
+	// Routes are those that belong to no link: blackhole and its like.
+	Routes []Route `json:"routes,omitempty"`
 	// Rules are policy routing rules, without the kernel's own three.
 	Rules []network.Rule `json:"rules,omitempty"`
 }

@@ -74,6 +74,10 @@ func (w *wanter) link(t Target, have State, leases map[string]*Lease) {
 		l.Addresses = append(l.Addresses, Addr{Prefix: a})
 	}
 	for _, r := range c.Routes {
+		if linkless(r) {
+			w.want.Routes = append(w.want.Routes, Route{Route: r})
+			continue
+		}
 		l.Routes = append(l.Routes, Route{Route: r})
 	}
 	lease := leases[t.Name]
@@ -132,6 +136,10 @@ func (w *wanter) members(targets []Target) {
 // on.
 func (w *wanter) looseRoutes() {
 	for _, r := range w.cfg.Routes {
+		if linkless(r) {
+			w.want.Routes = append(w.want.Routes, Route{Route: r})
+			continue
+		}
 		i := slices.IndexFunc(w.want.Links, func(l Link) bool { return covers(&l, r.Via) })
 		if i < 0 {
 			w.problems = append(w.problems, fmt.Sprintf("route %s: no link has the gateway on its network", RouteString(r)))
