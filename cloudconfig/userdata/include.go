@@ -31,7 +31,7 @@ func includeLines(data []byte) []includeLine {
 	for line := range strings.SplitSeq(string(data), "\n") {
 		n++
 		line = strings.TrimSpace(line)
-		low := strings.ToLower(line)
+		low := lowerASCII(line)
 		switch {
 		case strings.HasPrefix(low, "#include-once"):
 			once, line = true, strings.TrimSpace(line[len("#include-once"):])
@@ -42,12 +42,23 @@ func includeLines(data []byte) []includeLine {
 			continue
 		}
 		target, pin := line, ""
-		if i := strings.Index(strings.ToLower(line), "#sha256="); i >= 0 {
+		if i := strings.Index(lowerASCII(line), "#sha256="); i >= 0 {
 			target, pin = strings.TrimSpace(line[:i]), strings.ToLower(strings.TrimSpace(line[i+len("#sha256="):]))
 		}
 		out = append(out, includeLine{n, target, pin, once})
 	}
 	return out
+}
+
+// lowerASCII keeps the length, so that places in it are places in s.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 // include fetches each URL; what it gives is read as user-data.

@@ -314,7 +314,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		mixed, zipped(mixed), zstandard("#cloud-config\na: 1\n"), "#cloud-config\na: &x [*x]\n", "#cloud-config-archive\n- - x\n- {content: !!binary aGk=}\n",
 		"Content-Type: multipart/mixed; boundary=a\n\n--a\n--a\n\n--a--", "#cloud-config-jsonp\n[{\"op\":\"add\",\"path\":\"/a\",\"value\":[]}]",
-		"## template: jinja\n#!/bin/sh\n{{ x }}", "#compose\na: b", "#include\nhttp://x/a #sha256=\n", `{"ignition":{"version":"2.4.0"}}`, "#cloud-config\ncoreos: {units: [{name: a.service, content: x}]}\nmerge_how: [[dict]]\n",
+		"## template: jinja\n#!/bin/sh\n{{ x }}", "#compose\na: b", "#include\nhttp://x/a #sha256=\n", "#inClude\xff#shA256=", `{"ignition":{"version":"2.4.0"}}`, "#cloud-config\ncoreos: {units: [{name: a.service, content: x}]}\nmerge_how: [[dict]]\n",
 	} {
 		f.Add([]byte(s), []byte(s))
 	}
