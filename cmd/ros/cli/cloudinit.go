@@ -12,6 +12,8 @@ var cloudInitCommands = []func() *cobra.Command{
 	newCloudInitQuery,
 	newCloudInitAnalyze,
 	newCloudInitClean,
+	newCloudInitRecord,
+	newCloudInitReplay,
 }
 
 func newCloudInit() *cobra.Command {
