@@ -1,6 +1,7 @@
 package ignition
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -101,18 +102,24 @@ type entry struct {
 	node Node
 	path string
 	make func(t tree, p string) error
+	// last is 1 for hard links: what they link to may be deeper.
+	last int
 }
 
 func (t tree) entries(im *Import) error {
 	var list []entry
 	for _, d := range im.Directories {
-		list = append(list, entry{d.Node, "", func(t tree, p string) error { return t.directory(d, p) }})
+		list = append(list, entry{d.Node, "", func(t tree, p string) error { return t.directory(d, p) }, 0})
 	}
 	for _, f := range im.Files {
-		list = append(list, entry{f.Node, "", func(t tree, p string) error { return t.file(f, p) }})
+		list = append(list, entry{f.Node, "", func(t tree, p string) error { return t.file(f, p) }, 0})
 	}
 	for _, l := range im.Links {
-		list = append(list, entry{l.Node, "", func(t tree, p string) error { return t.link(l, p) }})
+		e := entry{l.Node, "", func(t tree, p string) error { return t.link(l, p) }, 0}
+		if l.Hard {
+			e.last = 1
+		}
+		list = append(list, e)
 	}
 	seen := map[string]string{}
 	for i := range list {
@@ -127,6 +134,9 @@ func (t tree) entries(im *Import) error {
 	}
 	// From the top down, so that a directory has its mode before its content.
 	slices.SortStableFunc(list, func(a, b entry) int {
+		if a.last != b.last {
+			return cmp.Compare(a.last, b.last)
+		}
 		return strings.Count(a.path, "/") - strings.Count(b.path, "/")
 	})
 	for _, e := range list {

@@ -182,7 +182,7 @@ func parseAny(data []byte) (config, string, []Problem, error) {
 	if strings.HasPrefix(version, "2.") {
 		return parseV2(data, version)
 	}
-	if strings.HasSuffix(version, "-experimental") || version == "" {
+	if strings.HasSuffix(version, "-experimental") || version == "" || version == "1" {
 		return config{}, version, nil, &InvalidError{[]Problem{unknownVersion(version)}}
 	}
 	if version == "3.6.0" {

@@ -51,7 +51,7 @@ func (t *upgrade) lost(at, format string, args ...any) {
 
 func (t *upgrade) config(c v2Config) config {
 	out := config{}
-	out.Ignition.Version = "3.1.0"
+	out.Ignition.Version = types.MaxVersion.String()
 	for _, r := range c.Ignition.Config.Append {
 		out.Ignition.Config.Merge = append(out.Ignition.Config.Merge, reference(r))
 	}
@@ -192,7 +192,10 @@ func (t *upgrade) node(n v2Node) types.Node {
 		t.lost("$.storage", "%s is on file system %q, which has no path here", n.Path, n.Filesystem)
 		root = "/"
 	}
-	out := types.Node{Path: path.Join(root, n.Path), Overwrite: n.Overwrite}
+	out := types.Node{Path: n.Path, Overwrite: n.Overwrite}
+	if path.IsAbs(n.Path) { // else it is refused later
+		out.Path = path.Join(root, n.Path)
+	}
 	if n.User != nil {
 		out.User = types.NodeUser{ID: n.User.ID, Name: text(n.User.Name)}
 	}

@@ -1,0 +1,310 @@
+package ignition_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rancheros/cloudconfig/ignition"
+	"rancheros/cloudconfig/userdata/document"
+	"rancheros/cloudconfig/userdata/fetch"
+)
+
+func parse(t testing.TB, s string, pages map[string]string) (*ignition.Import, error) {
+	t.Helper()
+	get := func(_ context.Context, r fetch.Request) ([]byte, error) {
+		if p, ok := pages[r.URL]; ok {
+			return []byte(p), nil
+		}
+		return nil, &fetch.StatusError{URL: r.URL, Code: 404}
+	}
+	return ignition.Parse(context.Background(), []byte(s), ignition.Options{Fetch: get})
+}
+
+func TestParseAgreesWithIgnitionOnWhatIsValid(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		want string // in the error; empty is valid
+	}{
+		{`{"ignition":{"version":"3.0.0"}}`, ""},
+		{`{"ignition":{"version":"3.5.0"}}`, ""},
+		{`{"ignition":{"version":"3.6.0"}}`, ""},
+		{`{"ignition":{"version":"2.0.0"}}`, ""},
+		{`{"ignition":{"version":"2.4.0"}}`, ""},
+		{`{"ignitionVersion": 1}`, "version 1"},
+		{`{"ignition":{"version":"3.9.0"}}`, "version 3.9.0"},
+		{`{"ignition":{"version":"3.5.0-experimental"}}`, "not supported"},
+		{`{"ignition":{"version":"2.5.0-experimental"}}`, "not supported"},
+		{`{"ignition":{}}`, "version none"},
+		{`{"ignition":{"version":"3.0.0"},}`, "not valid JSON"},
+		{`{"ignition":{"version":"3.0.0"},"storage":{"files":[{"path":"relative"}]}}`, "path"},
+		{`{"ignition":{"version":"3.0.0"},"storage":{"files":[{"path":"/a"},{"path":"/a"}]}}`, "duplicate"},
+		{`{"ignition":{"version":"3.0.0"},"storage":{"files":[{"path":"/a","contents":{"source":"nonsense:x"}}]}}`, "scheme"},
+		{`{"ignition":{"version":"2.1.0"},"storage":{"files":[{"filesystem":"root","path":"relative"}]}}`, "path"},
+		{`{"ignition":{"version":"2.1.0"},"storage":{"files":"x"}}`, "storage.files"},
+	} {
+		_, err := parse(t, tt.in, nil)
+		if tt.want == "" && err == nil {
+			continue
+		}
+		bad, ok := errors.AsType[*ignition.InvalidError](err)
+		if tt.want == "" || !ok || !strings.Contains(bad.Error(), tt.want) {
+			t.Errorf("Parse(%s): error %v, want %q", tt.in, err, tt.want)
+		}
+	}
+}
+
+func TestParseFollowsMergeAndReplace(t *testing.T) {
+	file := func(path, text string) string {
+		return `{"ignition":{"version":"3.0.0"},"storage":{"files":[{"path":"` + path + `","contents":{"source":"data:,` + text + `"}}]}}`
+	}
+	pages := map[string]string{"http://x/a": file("/a", "a"), "http://x/b": file("/own", "theirs"),
+		"http://x/loop": `{"ignition":{"version":"3.0.0","config":{"replace":{"source":"http://x/loop"}}}}`}
+	im, err := parse(t, `{"ignition":{"version":"3.1.0","config":{"merge":[{"source":"http://x/a"},{"source":"http://x/b"}]}},
+		"storage":{"files":[{"path":"/own","mode":384,"contents":{"source":"data:,mine"}}]}}`, pages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, f := range im.Files {
+		got[f.Path] = string(*f.Contents)
+	}
+	if diff := cmp.Diff(map[string]string{"/a": "a", "/own": "theirs"}, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if _, err := parse(t, pages["http://x/loop"], pages); err == nil {
+		t.Error("a circle of configs has no end")
+	}
+}
+
+func TestContentIsVerified(t *testing.T) {
+	sum := sha256.Sum256([]byte("right"))
+	config := func(source string) string {
+		return `{"ignition":{"version":"3.1.0"},"storage":{"files":[{"path":"/a","contents":{"source":"` + source + `","verification":{"hash":"sha256-` + hex.EncodeToString(sum[:]) + `"}}}]}}`
+	}
+	if _, err := parse(t, config("data:,right"), nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := parse(t, config("data:,wrong"), nil); err == nil || !strings.Contains(err.Error(), "sha256") {
+		t.Errorf("error = %v, want one about the sha256", err)
+	}
+}
+
+func TestParseSaysInCloudConfigWhatItCan(t *testing.T) {
+	im, err := parse(t, `{"ignition":{"version":"3.3.0"},
+		"passwd":{"users":[{"name":"core","passwordHash":"$6$x","sshAuthorizedKeys":["ssh-ed25519 A"],"groups":["docker"],"uid":1200}],"groups":[{"name":"staff"}]},
+		"storage":{
+			"filesystems":[{"device":"/dev/sdb1","format":"ext4","path":"/data","label":"DATA","wipeFilesystem":true,"mountOptions":["noatime"]}],
+			"raid":[{"name":"md0","level":"raid1","devices":["/dev/a","/dev/b"]}],
+			"files":[{"path":"/etc/hostname","contents":{"source":"data:,web1%0A"}}]},
+		"systemd":{"units":[
+			{"name":"web.service","enabled":true,"contents":"[Service]\nExecStartPre=-/usr/bin/docker rm -f web\nExecStart=/usr/bin/docker run --name web -v /data:/data --net=host -e A=b nginx:1 -g 'daemon off;'\nRestart=always\n"},
+			{"name":"plain.service","enabled":true,"contents":"[Service]\nExecStart=/opt/bin/thing\n"}]},
+		"kernelArguments":{"shouldExist":["quiet"]}}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"hostname": "web1", "groups": []any{"staff"},
+		"users":    []any{"default", map[string]any{"name": "core", "hashed_passwd": "$6$x", "lock_passwd": false, "uid": int64(1200), "groups": []any{"docker"}, "ssh_authorized_keys": []any{"ssh-ed25519 A"}}},
+		"fs_setup": []any{map[string]any{"device": "/dev/sdb1", "filesystem": "ext4", "label": "DATA", "overwrite": true}},
+		"mounts":   []any{[]any{"/dev/sdb1", "/data", "ext4", "defaults,nofail,noatime", "0", "2"}},
+		"rancher": map[string]any{"services": map[string]any{"web": map[string]any{
+			"image": "nginx:1", "command": []any{"-g", "daemon off;"}, "volumes": []any{"/data:/data"}, "network_mode": "host", "environment": []any{"A=b"}, "restart": "always"}}},
+	}
+	if diff := cmp.Diff(want, document.Value(im.Config)); diff != "" {
+		t.Errorf("config (-want +got):\n%s", diff)
+	}
+	var said []string
+	for _, p := range im.Problems {
+		said = append(said, p.String())
+	}
+	all := strings.Join(said, "\n")
+	for _, want := range []string{"RAID md0", "plain.service", "kernel arguments"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no problem names %s:\n%s", want, all)
+		}
+	}
+}
+
+func TestVersion2IsReadAsVersion3(t *testing.T) {
+	im, err := parse(t, `{"ignition":{"version":"2.2.0"},
+		"passwd":{"users":[{"name":"a","create":{"uid":1500,"groups":["docker"]}}]},
+		"networkd":{"units":[{"name":"00-eth.network","contents":"[Match]\nName=eth0\n"}]},
+		"storage":{"filesystems":[{"name":"data","mount":{"device":"/dev/sdb","format":"ext4"},"path":"/data"}],
+			"files":[{"filesystem":"data","path":"/x","contents":{"source":"data:,x"},"user":{"id":5}},{"filesystem":"root","path":"/y","append":true,"contents":{"source":"data:,y"}}]}}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, f := range im.Files {
+		paths = append(paths, f.Path)
+	}
+	if diff := cmp.Diff([]string{"/data/x", "/y", "/etc/systemd/network/00-eth.network"}, paths); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if *im.Files[0].User.ID != 5 || len(im.Files[1].Append) != 1 || *im.Users[0].UID != 1500 {
+		t.Errorf("import = %+v", im)
+	}
+}
+
+// apply runs Apply on a folder with files (path: content; "-> x" is a link).
+func apply(t *testing.T, before map[string]string, config string, o ignition.ApplyOptions) (string, error) {
+	t.Helper()
+	root := t.TempDir()
+	for p, content := range before {
+		full := filepath.Join(root, p)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if target, ok := strings.CutPrefix(content, "-> "); ok {
+			err = os.Symlink(target, full)
+		} else {
+			err = os.WriteFile(full, []byte(content), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	im, err := parse(t, `{"ignition":{"version":"3.6.0"},`+config+`}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root, ignition.Apply(root, im, o)
+}
+
+func TestApplyMakesDirectoriesFilesAndLinks(t *testing.T) {
+	before := map[string]string{"log": "old\n", "over/deep/file": "x", "abs": "-> /real", "real/x": ""}
+	root, err := apply(t, before, `"storage":{
+		"directories":[{"path":"/d/e","mode":448},{"path":"/over","overwrite":true}],
+		"files":[{"path":"/d/e/f","mode":2541,"contents":{"source":"data:,hi"}},{"path":"/log","append":[{"source":"data:,new%0A"}]},{"path":"/abs/inside","contents":{"source":"data:,in"}},{"path":"/empty"}],
+		"links":[{"path":"/l","target":"/d/e/f"},{"path":"/h","target":"/d/e/f","hard":true}]}`, ignition.ApplyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[string]string{"d/e/f": "hi", "log": "old\nnew\n", "real/inside": "in", "empty": "", "h": "hi"} {
+		if b, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(b) != want {
+			t.Errorf("%s = %q, %v, want %q", p, b, err, want)
+		}
+	}
+	for p, want := range map[string]os.FileMode{"d/e": os.ModeDir | 0o700, "d": os.ModeDir | 0o755, "empty": 0o644, "d/e/f": os.ModeSetuid | 0o755} {
+		if st, err := os.Stat(filepath.Join(root, p)); err != nil || st.Mode() != want {
+			t.Errorf("%s has mode %v (%v), want %v", p, st.Mode(), err, want)
+		}
+	}
+	if target, err := os.Readlink(filepath.Join(root, "l")); err != nil || target != "/d/e/f" {
+		t.Errorf("l -> %s, %v", target, err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "over/deep")); err == nil {
+		t.Error("overwrite left what was there")
+	}
+}
+
+func TestApplyRefusesToOverwriteUnasked(t *testing.T) {
+	for _, tt := range []struct {
+		before map[string]string
+		config string
+	}{
+		{map[string]string{"a": "x"}, `"storage":{"files":[{"path":"/a","contents":{"source":"data:,y"}}]}`},
+		{map[string]string{"a": "-> /b"}, `"storage":{"files":[{"path":"/a","contents":{"source":"data:,y"}}]}`},
+		{map[string]string{"a/b": "x"}, `"storage":{"links":[{"path":"/a","target":"/b"}]}`},
+		{map[string]string{"a": "x"}, `"storage":{"directories":[{"path":"/a"}]}`},
+		{map[string]string{"l": "-> /d", "d/x": ""}, `"storage":{"directories":[{"path":"/l/a"},{"path":"/d/a"}]}`},
+	} {
+		if _, err := apply(t, tt.before, tt.config, ignition.ApplyOptions{}); err == nil {
+			t.Errorf("%s was applied to %v", tt.config, tt.before)
+		}
+	}
+}
+
+func TestApplyStaysInItsRoot(t *testing.T) {
+	outside := t.TempDir()
+	root, err := apply(t, map[string]string{"abs": "-> " + outside, "up": "-> ../../../../../.."},
+		`"storage":{"files":[{"path":"/abs/x","contents":{"source":"data:,y"}},{"path":"/up/tmp-ros-test/x","contents":{"source":"data:,y"}}]}`, ignition.ApplyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(outside, "x")); err == nil {
+		t.Error("an absolute link led out of the root")
+	}
+	for _, p := range []string{filepath.Join(outside, "x"), "tmp-ros-test/x"} {
+		if _, err := os.Stat(filepath.Join(root, p)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestApplyWritesAccounts(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to give files to users")
+	}
+	before := map[string]string{
+		"etc/passwd": "root:x:0:0:root:/root:/bin/sh\nold:x:1000:1000::/home/old:/bin/sh\n", "etc/shadow": "root:*:1:0:99999:7:::\nold:*:1:0:99999:7:::\n",
+		"etc/group": "root:x:0:\ndocker:x:900:old\nold:x:1000:\n",
+	}
+	root, err := apply(t, before, `"passwd":{"groups":[{"name":"staff","gid":2000}],"users":[{"name":"old","shouldExist":false},
+		{"name":"new","passwordHash":"$6$x","groups":["docker","staff"],"sshAuthorizedKeys":["ssh-ed25519 A"]}]}`, ignition.ApplyOptions{Users: true, Now: time.Unix(86400*5, 0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[string]string{
+		"etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnew:x:1000:2001::/home/new:/bin/bash\n",
+		"etc/shadow": "root:*:1:0:99999:7:::\nnew:$6$x:5:0:99999:7:::\n",
+		"etc/group":  "root:x:0:\ndocker:x:900:new\nstaff:x:2000:new\nnew:x:2001:\n", "home/new/.ssh/authorized_keys": "ssh-ed25519 A\n",
+	} {
+		if b, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(b) != want {
+			t.Errorf("%s = %q, %v, want %q", p, b, err, want)
+		}
+	}
+}
+
+func TestApplyWritesUnitsForSystemd(t *testing.T) {
+	root, err := apply(t, map[string]string{"etc/systemd/system/off.service": "-> /dev/null"}, `"systemd":{"units":[
+		{"name":"a.service","enabled":true,"contents":"[Service]\nExecStart=/a\n","dropins":[{"name":"10.conf","contents":"x"}]},
+		{"name":"off.service","mask":false},{"name":"m.service","mask":true},{"name":"t@1.service","enabled":false}]}`, ignition.ApplyOptions{Systemd: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[string]string{
+		"etc/systemd/system/a.service": "[Service]\nExecStart=/a\n", "etc/systemd/system/a.service.d/10.conf": "x",
+		"etc/systemd/system-preset/20-ignition.preset": "enable a.service\ndisable t@.service 1\n",
+	} {
+		if b, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(b) != want {
+			t.Errorf("%s = %q, %v, want %q", p, b, err, want)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(root, "etc/systemd/system/off.service")); err == nil {
+		t.Error("off.service is still masked")
+	}
+	if target, err := os.Readlink(filepath.Join(root, "etc/systemd/system/m.service")); err != nil || target != "/dev/null" {
+		t.Errorf("m.service -> %q, %v", target, err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		`{"ignition":{"version":"3.4.0"},"storage":{"files":[{"path":"/a","mode":511,"contents":{"source":"data:,x","compression":"gzip"}}],"disks":[{"device":"/dev/a","partitions":[{"number":1}]}]}}`,
+		`{"ignition":{"version":"2.2.0","config":{"append":[{"source":"data:,%7B%7D"}]}},"storage":{"filesystems":[{"name":"a","mount":{"device":"/d","format":"ext4"}}],"files":[{"filesystem":"a","path":"/x"}]}}`,
+		`{"ignition":{"version":"3.0.0"},"passwd":{"users":[{"name":"a"}]},"systemd":{"units":[{"name":"a.service","enabled":true,"contents":"[Service]\nExecStart=docker run -it -p=1 \\\n x $A"}]}}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		im, err := ignition.Parse(context.Background(), data, ignition.Options{MaxBytes: 1 << 20})
+		if err != nil {
+			return
+		}
+		if _, err := document.JSON(im.Config); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
