@@ -26,6 +26,10 @@ const (
 // Validate finds all that is wrong with a document, by our types and by what
 // cloud-init says of its own keys. file names the document in the problems.
 func Validate(file string, doc []byte, as DocKind) Problems {
+	if what := otherKind(doc); what != "" && as == CloudConfig {
+		return Problems{{File: file, Line: 1, Column: 1, Severity: Error,
+			Message: "this is " + what + ", not a cloud-config; `ros cloud-init render FILE` prints the config it means"}}
+	}
 	root, ps := parse(file, doc)
 	if ps != nil {
 		return ps

@@ -32,6 +32,8 @@ f:1:1: warning: snap: not supported on this operating system: there is no packag
 f:1:14: power_state: mode is missing
 f:2:9: mounts: has 0 items; it needs at least 1
 f:3:20: chpasswd.users[0]: password is missing`},
+		{"a script", "#!/bin/sh\nid\n", `
+f:1:1: this is a script, not a cloud-config; ` + "`ros cloud-init render FILE`" + ` prints the config it means`},
 		{"variables stand for addresses", "rancher: {network: {interfaces: {eth0: {gateway: $private_ipv4}}}}\n", ""},
 		{"passwords are not shown", "password: 12345\nchpasswd: {list: [hunter2]}\nssh_keys: {rsa_private: 99}\n", `
 f:1:11: password: want a string, not this one

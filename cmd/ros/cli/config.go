@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -13,6 +15,7 @@ import (
 
 	"rancheros/cloudconfig"
 	"rancheros/cloudconfig/schema"
+	"rancheros/paths"
 )
 
 // newConfig is `ros config`.
@@ -40,8 +43,16 @@ rancher.network.interfaces."eth1.100".address`,
 	return c
 }
 
-// loadConfig loads the layers and says on w what of them is broken.
-func loadConfig(w io.Writer, root string) *cloudconfig.Trace {
+// loadConfig loads the layers and says on w what of them is broken. Who may not
+// read them all gets no answer rather than a wrong one.
+func loadConfig(w io.Writer, root string) (*cloudconfig.Trace, error) {
+	f, err := os.Open(filepath.Join(root, paths.LocalConfig))
+	if err == nil {
+		err = f.Close()
+	}
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		return nil, needRoot()
+	}
 	_, tr, err := cloudconfig.Load(root)
 	if err != nil {
 		fmt.Fprintln(w, err)
@@ -49,7 +60,7 @@ func loadConfig(w io.Writer, root string) *cloudconfig.Trace {
 	if left := tr.LeftOut(); len(left) > 0 {
 		fmt.Fprintln(w, "ros: left out:", strings.Join(left, ", "))
 	}
-	return tr
+	return tr, nil
 }
 
 // completeKey completes paths of keys.
@@ -83,7 +94,10 @@ does not exist is an error.
 		Args:              exactly(1, "the key"),
 		ValidArgsFunction: completeKey(root),
 		RunE: func(c *cobra.Command, args []string) error {
-			tr := loadConfig(c.ErrOrStderr(), *root)
+			tr, err := loadConfig(c.ErrOrStderr(), *root)
+			if err != nil {
+				return err
+			}
 			if output == "json" {
 				n, err := tr.GetShown(args[0], private)
 				if err != nil {
@@ -167,7 +181,11 @@ rancher.autologin) always is.`,
   sudo ros config export --full --private -o all.yml`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			out, err := loadConfig(c.ErrOrStderr(), *root).Export(o)
+			tr, err := loadConfig(c.ErrOrStderr(), *root)
+			if err != nil {
+				return err
+			}
+			out, err := tr.Export(o)
 			if err != nil {
 				return err
 			}
@@ -199,7 +217,10 @@ star marks what is in force.
 		Args:              exactly(1, "the key"),
 		ValidArgsFunction: completeKey(root),
 		RunE: func(c *cobra.Command, args []string) error {
-			tr := loadConfig(c.ErrOrStderr(), *root)
+			tr, err := loadConfig(c.ErrOrStderr(), *root)
+			if err != nil {
+				return err
+			}
 			origins, err := tr.Explain(args[0])
 			if err != nil {
 				return err
