@@ -45,7 +45,7 @@ var faults = []fault{
 // runFaults fetches from servers that fail: it must end in time, say which URL
 // and why, and never give an instance with another ID.
 func runFaults(t *testing.T, kind datasources.Kind, dir string) {
-	want := readWant(t, dir)
+	want := ReadWant(t, dir)
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { f.run(t, kind, dir, want) })

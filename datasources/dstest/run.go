@@ -54,7 +54,7 @@ func Run(t *testing.T, kind datasources.Kind) {
 		dir := filepath.Dir(name)
 		t.Run(filepath.Base(dir), func(t *testing.T) { runCase(t, kind, dir) })
 		_, err := os.Stat(dir + "/http")
-		if want := readWant(t, dir); err == nil && !failing && want.Error == "" && !want.NoFetch {
+		if want := ReadWant(t, dir); err == nil && !failing && want.Error == "" && !want.NoFetch {
 			failing = true
 			t.Run("failing server", func(t *testing.T) { runFaults(t, kind, dir) })
 		}
@@ -62,7 +62,7 @@ func Run(t *testing.T, kind datasources.Kind) {
 }
 
 func runCase(t *testing.T, kind datasources.Kind, dir string) {
-	want := readWant(t, dir)
+	want := ReadWant(t, dir)
 	host, err := datasources.RecordedHost(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +171,8 @@ func asText(b []byte) string {
 	return fmt.Sprintf("%d bytes, not text", len(b))
 }
 
-func readWant(t *testing.T, dir string) Want {
+// ReadWant reads want.yaml of a case.
+func ReadWant(t *testing.T, dir string) Want {
 	t.Helper()
 	b, err := os.ReadFile(dir + "/want.yaml")
 	if err != nil {

@@ -200,7 +200,7 @@ func (r *recording) fetch(bin, endpoint string) (fetched, error) {
 	if r.arg != "" {
 		name += ":" + r.arg
 	}
-	args := []string{"datasource", "fetch", name, "--root", r.dir, "--output", "json", "--timeout", (8 * time.Second).String(), "--endpoint", endpoint}
+	args := []string{"datasource", "fetch", name, "--root", r.dir, "--output", "json", "--timeout", (5 * time.Second).String(), "--endpoint", endpoint}
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(bin, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
