@@ -17,9 +17,11 @@ import (
 	"rancheros/datasources/ec2"
 	"rancheros/datasources/exoscale"
 	"rancheros/datasources/file"
+	"rancheros/datasources/fwcfg"
 	"rancheros/datasources/gce"
 	"rancheros/datasources/hetzner"
 	"rancheros/datasources/huawei"
+	"rancheros/datasources/hyperv"
 	"rancheros/datasources/ibm"
 	"rancheros/datasources/lxd"
 	"rancheros/datasources/maas"
@@ -34,11 +36,14 @@ import (
 	"rancheros/datasources/rbxcloud"
 	"rancheros/datasources/scaleway"
 	"rancheros/datasources/smartos"
+	"rancheros/datasources/smbios"
 	"rancheros/datasources/tencent"
+	"rancheros/datasources/tftp"
 	"rancheros/datasources/upcloud"
 	"rancheros/datasources/url"
 	"rancheros/datasources/vmware"
 	"rancheros/datasources/vultr"
+	"rancheros/datasources/wsl"
 )
 
 // Kinds are the datasources in the order in which they are tried, where nothing
@@ -81,5 +86,10 @@ func Kinds() []datasources.Kind {
 		altcloud.Kind,
 		smartos.Kind,
 		cloudsigma.Kind,
+		fwcfg.Kind,
+		smbios.Kind,
+		hyperv.Kind,
+		tftp.Kind,
+		wsl.Kind,
 	}
 }

@@ -80,7 +80,7 @@ func fromDrive(h *datasources.Host, b datasources.Block) (*datasources.Instance,
 		return nil, err
 	}
 	return &datasources.Instance{
-		ID:          strings.ToLower(h.DMI("product_uuid")),
+		ID:          datasources.FallbackID(h, b.Name),
 		UserData:    wire.MaybeBase64(user),
 		Drive:       b.UUID,
 		Subplatform: strings.ToLower(cloud(h)) + " (/dev/" + b.Name + ")",

@@ -91,26 +91,11 @@ func read(h *datasources.Host, d *drive.Drive) (*datasources.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	rest := map[string][]byte{}
-	for _, name := range []string{"meta-data", "vendor-data", "network-config"} {
-		if rest[name], err = d.Optional(name); err != nil {
+	seed := wire.Seed{User: user}
+	for name, to := range map[string]*[]byte{"meta-data": &seed.Meta, "vendor-data": &seed.Vendor, "network-config": &seed.Network} {
+		if *to, err = d.Optional(name); err != nil {
 			return nil, err
 		}
 	}
-	md, err := wire.Parse(rest["meta-data"])
-	if err != nil {
-		return nil, fmt.Errorf("meta-data: %w", err)
-	}
-	in := &datasources.Instance{
-		ID:         cmp.Or(md.Str("instance-id"), strings.ToLower(h.DMI("product_uuid"))),
-		Hostname:   wire.Hostname(md.Str("local-hostname", "hostname")),
-		PublicKeys: wire.Keys(md.Get("public-keys")),
-		UserData:   user,
-		VendorData: rest["vendor-data"],
-		Metadata:   md,
-	}
-	if in.Network, err = wire.Network(h, rest["network-config"]); err != nil {
-		return nil, err
-	}
-	return in, nil
+	return seed.Instance(h, "proxmox")
 }

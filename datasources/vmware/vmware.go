@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 
 	"rancheros/datasources"
 	"rancheros/datasources/internal/guestinfo"
@@ -75,7 +74,7 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	if err != nil {
 		return nil, err
 	}
-	in.ID = cmp.Or(in.ID, strings.ToLower(env.Host.DMI("product_uuid")))
+	in.ID = cmp.Or(in.ID, datasources.FallbackID(env.Host, "vmware"))
 	in.Subplatform = "vmware (" + vars.Where() + ")"
 	return in, nil
 }

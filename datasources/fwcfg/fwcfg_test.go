@@ -1,0 +1,9 @@
+package fwcfg
+
+import (
+	"testing"
+
+	"rancheros/datasources/dstest"
+)
+
+func Test(t *testing.T) { dstest.Run(t, Kind) }

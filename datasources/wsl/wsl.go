@@ -1,0 +1,117 @@
+// Package wsl reads the user-data that a person laid into the Windows profile
+// for a distribution of the Windows Subsystem for Linux.
+//
+// https://docs.cloud-init.io/en/latest/reference/datasources/wsl.html
+package wsl
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"rancheros/datasources"
+)
+
+// Kind is the WSL datasource.
+var Kind = datasources.Kind{
+	Name:     "wsl",
+	Upstream: "WSL",
+	Needs:    datasources.Local,
+	Detect:   detect,
+	Fetch:    fetch,
+}
+
+func detect(h *datasources.Host) datasources.Finding {
+	if name := find(h); name != "" {
+		return datasources.Finding{Match: datasources.Yes, Evidence: "/" + name + " is there"}
+	}
+	return datasources.Finding{}
+}
+
+func fetch(_ context.Context, env datasources.Env) (*datasources.Instance, error) {
+	name := find(env.Host)
+	if name == "" {
+		return nil, errors.New("no Windows profile has a .cloud-init folder with user-data for this distribution")
+	}
+	b, err := fs.ReadFile(env.Host.Root, name)
+	if err != nil {
+		return nil, fmt.Errorf("read user-data: %w", err)
+	}
+	return &datasources.Instance{
+		ID:          "iid-datasource-wsl",
+		Hostname:    env.Host.Read("etc/hostname"),
+		UserData:    b,
+		Subplatform: "wsl (/" + name + ")",
+	}, nil
+}
+
+// find is the file that counts: that of Ubuntu Pro first, then from the most
+// to the least particular.
+func find(h *datasources.Host) string {
+	profile := profile(h)
+	if profile == "" {
+		return ""
+	}
+	id, version := release(h)
+	instance := instance(h)
+	names := []string{
+		".ubuntupro/.cloud-init/" + instance + ".user-data",
+		".ubuntupro/.cloud-init/agent.yaml",
+		".cloud-init/" + instance + ".user-data",
+		".cloud-init/" + id + "-" + version + ".user-data",
+		".cloud-init/" + id + "-all.user-data",
+		".cloud-init/default.user-data",
+	}
+	for _, n := range names {
+		if strings.Contains(n, "/.user-data") || strings.Contains(n, "/-") {
+			continue // a name that is not known
+		}
+		if p := path.Join(profile, n); h.Exists(p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// instance is what the distribution is called in Windows: the share name of
+// its root, //wsl.localhost/NAME/.
+func instance(h *datasources.Host) string {
+	if p := strings.Trim(h.Env["WSL_PATH"], "/"); p != "" {
+		return path.Base(p)
+	}
+	return h.Env["WSL_DISTRO_NAME"]
+}
+
+// profile is the folder of the Windows user, below a mount of a Windows drive.
+// Without such a mount there is nothing to read.
+func profile(h *datasources.Host) string {
+	if h.Virt != "wsl" {
+		return ""
+	}
+	mounted := false
+	for line := range strings.Lines(h.Read("proc/mounts")) {
+		f := strings.Fields(line)
+		mounted = mounted || len(f) > 3 && f[2] == "9p" && strings.Contains(f[3], "aname=drvfs")
+	}
+	p := strings.Trim(h.Env["USERPROFILE"], "/ \r\n")
+	if !mounted || p == "" {
+		return ""
+	}
+	return p
+}
+
+// release is ID and version of the distribution: the number, else the name.
+func release(h *datasources.Host) (id, version string) {
+	v := map[string]string{}
+	for line := range strings.Lines(h.Read("etc/os-release")) {
+		k, val, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if ok {
+			v[k] = strings.Trim(val, `"'`)
+		}
+	}
+	return v["ID"], cmp.Or(v["VERSION_ID"], v["VERSION_CODENAME"])
+}
