@@ -43,6 +43,9 @@ func Load(ctx context.Context, c *cloudconfig.Config, online bool) (Project, []e
 	}
 	for _, name := range ordered(defs) {
 		node := defs[name]
+		if isNull(&node) { // a layer above took it away
+			continue
+		}
 		s, errs := Parse(name, &node, env)
 		problems = append(problems, errs...)
 		if s != nil && wanted(s) {

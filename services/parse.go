@@ -151,8 +151,8 @@ func (p *parser) finish() {
 	if p.Host.LogConfig.Type == "syslog" && p.Name != "syslog" {
 		p.After = append(p.After, "syslog")
 	}
-	if !p.System && p.Name != "docker" {
-		p.After = append(p.After, "docker")
+	if !p.System && p.Name != dockerService {
+		p.After = append(p.After, dockerService)
 	}
 	if p.Host.UTSMode.IsHost() || p.Host.NetworkMode.IsHost() {
 		// Docker refuses a name of its own in the host's namespace.

@@ -179,7 +179,7 @@ func TestTheMachinesOwnServices(t *testing.T) {
 		t.Errorf("names (-builtin +os-config.yml):\n%s", diff)
 	}
 	sorted := o.sorted()
-	for _, want := range [][2]string{{"udev", "network"}, {"network", "cloud-init-execute"}, {"cloud-init-execute", "console"}, {"console", "docker"}, {"logrotate", "system-cron"}} {
+	for _, want := range [][2]string{{"udev", "cloud-init-execute"}, {"network", "cloud-init-execute"}, {"cloud-init-execute", "console"}, {"cloud-init-execute", "docker"}, {"docker", "ntp"}, {"logrotate", "system-cron"}} {
 		if slices.Index(sorted, want[0]) > slices.Index(sorted, want[1]) {
 			t.Errorf("%s comes after %s", want[0], want[1])
 		}

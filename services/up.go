@@ -16,8 +16,9 @@ import (
 type Options struct {
 	// System is System Docker.
 	System Docker
-	// User returns User Docker once it answers. Without it, services of the user's
-	// scope are reported as failed.
+	// User returns User Docker once it answers. It is called once the service
+	// docker has started. Without it, services of the user's scope are reported as
+	// failed.
 	User   func(context.Context) (Docker, error)
 	Policy Policy
 	// Reload reads the config again; it is called when a service with reloadconfig
@@ -47,8 +48,12 @@ type outcome struct {
 	problems []error
 }
 
-// networkService is the one that brings links up.
-const networkService = "network"
+// Services that Up itself knows of: the one that brings links up, and the one
+// that is User Docker.
+const (
+	networkService = "network"
+	dockerService  = "docker"
+)
 
 // Up makes p run: services in their order, side by side where the order lets
 // them. One that fails is reported, and the rest go on. The error joins all
@@ -242,6 +247,12 @@ func (r *run) apply(ctx context.Context, e *engine, s *Service, a Action) error 
 		}
 		if err != nil {
 			return fmt.Errorf("start: %w", err)
+		}
+	}
+	if s.Name == dockerService && r.User != nil {
+		// What comes after it wants an engine that answers.
+		if _, err := r.user(); err != nil {
+			return err
 		}
 	}
 	if !s.Wait {
