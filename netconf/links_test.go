@@ -84,3 +84,22 @@ func TestAHookThatFailsIsNamed(t *testing.T) {
 		t.Errorf("runHook() = %v", err)
 	}
 }
+
+func TestCommandsRunOnceInABootAndInOrder(t *testing.T) {
+	newWire(t, "eth0", "10.1.0.1/24")
+	out := filepath.Join(t.TempDir(), "out")
+	say := func(word string) []string { return []string{"echo " + word + " $iface >>" + out} }
+	cfg := links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("10.1.0.5/24"), PreUp: say("pre_up"), PostUp: say("post_up")})
+	cfg.PreCommands, cfg.PostCommands = say("pre"), say("post")
+	o := testOptions(t)
+	o.Hooks = true
+	if _, err := Up(t.Context(), cfg, o); err != nil {
+		t.Fatal(err)
+	}
+	r := serve(t, Settings{Network: cfg, KeepHostname: true}, o.LeaseDir)
+	r.stop()
+	b, err := os.ReadFile(out)
+	if want := "pre\npre_up eth0\npost_up eth0\npost\n"; err != nil || string(b) != want {
+		t.Errorf("commands = %q, want %q", b, want)
+	}
+}

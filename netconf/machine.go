@@ -1,17 +1,11 @@
 package netconf
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net"
-	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +17,9 @@ import (
 type machine struct {
 	opts Options
 	log  *slog.Logger
+
+	// ran are the commands that Up ran before us, running those we ran.
+	ran, running []ranHook
 
 	// mu guards what follows and lets one change at a time be applied.
 	mu       sync.Mutex
@@ -208,39 +205,4 @@ func macOf(link string) net.HardwareAddr {
 		return nil
 	}
 	return i.HardwareAddr
-}
-
-// hookTimeout bounds one command of the config.
-const hookTimeout = time.Minute
-
-// run runs the config's commands one by one. $iface is the link. One that fails
-// is logged, and the next one runs.
-func (m *machine) run(ctx context.Context, link string, commands []string) {
-	for _, c := range commands {
-		if err := runHook(ctx, link, c); err != nil {
-			m.log.Error("network command", "command", c, "link", link, "err", err)
-		}
-	}
-}
-
-func runHook(ctx context.Context, link, command string) error {
-	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
-	defer cancel()
-	c := exec.CommandContext(ctx, "/bin/sh", "-c", strings.ReplaceAll(command, "$iface", link))
-	c.Env = append(os.Environ(), "iface="+link)
-	c.WaitDelay = time.Second
-	var out bytes.Buffer
-	c.Stdout, c.Stderr = &out, &out
-	if err := c.Run(); err != nil {
-		said, _, _ := strings.Cut(strings.TrimSpace(out.String()), "\n")
-		return errors.Join(err, errIf(said))
-	}
-	return nil
-}
-
-func errIf(s string) error {
-	if s == "" {
-		return nil
-	}
-	return errors.New(s)
 }

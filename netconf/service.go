@@ -121,6 +121,7 @@ func (s Service) Run(ctx context.Context) error {
 		return err
 	}
 	r.set(r.read())
+	r.m.ran = takeHooks(r.Leases)
 	if err := r.apply(ctx); err != nil {
 		return err
 	}
@@ -373,10 +374,11 @@ func (r *run) names() {
 	if _, err := WriteResolvConf(r.ResolvConf, d); err != nil {
 		r.Log.Error("name servers not written", "err", err)
 	}
-	if r.settings.KeepHostname {
+	// A name from the config is set by cloud-init-execute.
+	if r.settings.KeepHostname || r.settings.Hostname != "" {
 		return
 	}
-	name := Hostname(r.settings.Hostname, targets, leases, r.settings.DefaultHostname)
+	name := Hostname("", targets, leases, r.settings.DefaultHostname)
 	if err := SetHostname(name, r.Hosts); err != nil && !errors.Is(err, unix.EPERM) {
 		r.Log.Error("host name not set", "err", err)
 	}

@@ -83,6 +83,9 @@ func Up(ctx context.Context, cfg *network.Config, o Options) (*Result, error) {
 	if err := m.start(ctx); err != nil {
 		return nil, err
 	}
+	if err := m.keepHooks(); err != nil {
+		m.log.Warn("network commands will be run again by the network service", "err", err)
+	}
 	res := &Result{Problems: m.problems}
 	events := make(chan LinkRecord, 2*len(m.targets)+1)
 	var wg sync.WaitGroup
@@ -154,7 +157,7 @@ func (res *Result) collect(ctx context.Context, events <-chan LinkRecord, waitin
 // an earlier run left.
 func (m *machine) start(ctx context.Context) error {
 	if m.opts.Hooks {
-		m.run(ctx, "", m.cfg.PreCommands)
+		m.before(ctx, "", m.cfg.PreCommands)
 	}
 	if err := m.match(); err != nil {
 		return err
@@ -162,7 +165,7 @@ func (m *machine) start(ctx context.Context) error {
 	m.adopt()
 	if m.opts.Hooks {
 		for _, t := range m.targets {
-			m.run(ctx, t.Name, t.Config.PreUp)
+			m.before(ctx, t.Name, t.Config.PreUp)
 		}
 	}
 	// A step that failed is logged; the links that are good go on.
