@@ -60,6 +60,7 @@ func (d Defaults) Main(ctx context.Context, args []string) int {
 	fs.StringVar(&o.Root, "root", "/", "the machine's file system is `DIR`")
 	fs.Var(&names, "datasource", "ask only `NAME[:ARG]`; may be given more than once")
 	fs.StringVar(&o.Endpoint, "endpoint", "", "ask `URL` instead of the cloud's own address")
+	fs.BoolVar(&o.Local, "local", false, "ask only what needs no network: a drive, a folder, firmware")
 	fs.BoolVar(&o.Fresh, "fresh", false, "ask even if the machine has not changed")
 	fs.StringVar(&output, "output", "text", "print the report as `text or json`")
 	err := fs.Parse(args)

@@ -42,6 +42,9 @@ type Options struct {
 	// BringUp makes what a datasource needs of the network work. Nil: it works
 	// already, or there is none.
 	BringUp func(ctx context.Context, needs datasources.Needs) error
+	// Local asks only datasources that need no network: the others are asked
+	// later in this boot, by another run.
+	Local bool
 	// Fresh ignores what was saved: the datasource is asked in any case.
 	Fresh bool
 	// Hook is called before every step of every change; for tests.
@@ -112,6 +115,9 @@ func (o *Options) setDefaults() {
 	if o.Root == "" {
 		o.Root = "/"
 	}
+	if o.Local {
+		o.BringUp = func(context.Context, datasources.Needs) error { return errLater }
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -126,6 +132,9 @@ func (o *Options) setDefaults() {
 		}
 	}
 }
+
+// errLater is why a datasource is not asked before the network is up.
+var errLater = errors.New("the network is not up yet")
 
 func (s *saver) run(ctx context.Context) error {
 	if err := s.finish(); err != nil {
@@ -146,6 +155,9 @@ func (s *saver) ask(ctx context.Context, known *state.Known) error {
 	case errors.Is(err, datasources.ErrDisabled):
 		s.report.Outcome = Disabled
 		return state.WriteJSON(s.tree, state.Disabled, map[string]string{"why": err.Error()}, false)
+	case errors.Is(err, errLater):
+		// What was saved holds until the network is there to ask.
+		return s.keep(known, nil)
 	case errors.Is(err, datasources.ErrNone):
 		return s.keep(known, nil)
 	case err != nil:

@@ -264,3 +264,20 @@ func TestAPowerCutLeavesOldOrNew(t *testing.T) {
 		t.Errorf("seen %v, want old and new", seen)
 	}
 }
+
+func TestWithoutANetworkNobodyIsAskedAndNothingIsWrong(t *testing.T) {
+	dir := root(t, debian)
+	c := &cloud{answer: instance("i-1", "")}
+	r, err := Run(t.Context(), Options{Root: dir, Kinds: []datasources.Kind{c.kind()}, Local: true})
+	if err != nil || r.Outcome != None || c.asked != 0 || len(r.Problems) != 0 {
+		t.Errorf("Run() = %+v, %v, asked %d times", r, err, c.asked)
+	}
+	if r := run(t, dir, c); r.Outcome != New {
+		t.Errorf("later: %+v", r)
+	}
+	// The next boot knows the machine before the network is up.
+	r, err = Run(t.Context(), Options{Root: dir, Kinds: []datasources.Kind{c.kind()}, Local: true})
+	if err != nil || r.Outcome != Unchanged {
+		t.Errorf("next boot: %+v, %v", r, err)
+	}
+}

@@ -20,7 +20,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newBuild(), newRun(), newIMDS(), newDeps())
+	root.AddCommand(newBuild(), newRun(), newIMDS(), newDeb(), newDeps())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "ros-image:", err)
 		os.Exit(1)

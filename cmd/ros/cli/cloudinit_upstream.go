@@ -74,17 +74,17 @@ func upstreamInit(save func(context.Context, []string) int) *cobra.Command {
 	c := &cobra.Command{Use: "init", Short: "Find the datasource (--local), then prepare the machine", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if local {
-				return exitOf(save(c.Context(), nil))
+				return exitOf(save(c.Context(), []string{"-local"}))
 			}
 			t, err := tree.Open("/")
 			if err != nil {
 				return err
 			}
-			s, ok, err := state.LoadStatus(t)
-			if err = errors.Join(err, t.Close()); err != nil {
+			saved := t.Exists(state.InstanceID) || t.Exists(state.Disabled)
+			if err := t.Close(); err != nil {
 				return err
 			}
-			if !ok || s.Stages[state.InitLocal].Finished == nil {
+			if !saved {
 				if err := exitOf(save(c.Context(), nil)); err != nil {
 					return err
 				}
