@@ -82,6 +82,7 @@ func startServices(ctx context.Context, s *sysinitRun) error {
 	_, err := services.Up(ctx, project, services.Options{
 		System: s.system,
 		User:   userDocker,
+		Policy: services.Policy{Boot: true},
 		Reload: func(ctx context.Context) (services.Project, []error) {
 			config, _, err := cloudconfig.Load("/")
 			if config == nil {
@@ -119,5 +120,6 @@ func userDocker(ctx context.Context) (services.Docker, error) {
 	if err := e.Ready(ctx, engineStart); err != nil {
 		return nil, errors.Join(fmt.Errorf("user docker, see %s: %w", paths.DockerLog, err), e.Close())
 	}
+	kmsg.Write(kmsg.Notice, "mark user_docker")
 	return e, nil
 }
