@@ -23,8 +23,10 @@ import (
 type Import struct {
 	// Version is the one that the config names.
 	Version string `json:"version"`
-	// Config is the part that is cloud-config: users, groups, keys, file systems,
-	// mounts, services. It is never nil.
+	// Config says all of it that is possible as cloud-config: users, groups, keys,
+	// files, file systems, mounts, services; and commands for directories, links
+	// and what is to be removed. It is never nil. The fields below say the same
+	// again as Ignition has it, for Apply: do one or the other.
 	Config *yaml.Node `json:"-"`
 
 	Directories []Directory `json:"directories,omitempty"`
@@ -142,6 +144,9 @@ type Problem struct {
 type Options struct {
 	// Fetch gets configs and files that are elsewhere; nil refuses them.
 	Fetch fetch.Fetcher
+	// Systemd is for systems that have it: units are written and enabled. Else
+	// those that run a container become services.
+	Systemd bool
 	// MaxBytes bounds everything fetched and unpacked; 0 means 64 MB.
 	MaxBytes int64
 }
@@ -182,7 +187,7 @@ func Parse(ctx context.Context, data []byte, o Options) (*Import, error) {
 	}
 	im.passwd(c)
 	im.units(c)
-	if err := im.cloudConfig(c); err != nil {
+	if err := im.cloudConfig(c, o.Systemd); err != nil {
 		return nil, err
 	}
 	im.unsupported(c)

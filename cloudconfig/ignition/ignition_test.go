@@ -100,11 +100,12 @@ func TestContentIsVerified(t *testing.T) {
 
 func TestParseSaysInCloudConfigWhatItCan(t *testing.T) {
 	im, err := parse(t, `{"ignition":{"version":"3.3.0"},
-		"passwd":{"users":[{"name":"core","passwordHash":"$6$x","sshAuthorizedKeys":["ssh-ed25519 A"],"groups":["docker"],"uid":1200}],"groups":[{"name":"staff"}]},
+		"passwd":{"users":[{"name":"core","passwordHash":"$6$x","sshAuthorizedKeys":["ssh-ed25519 A"],"groups":["docker"],"uid":1200},{"name":"gone","shouldExist":false}],"groups":[{"name":"staff"}]},
 		"storage":{
 			"filesystems":[{"device":"/dev/sdb1","format":"ext4","path":"/data","label":"DATA","wipeFilesystem":true,"mountOptions":["noatime"]}],
 			"raid":[{"name":"md0","level":"raid1","devices":["/dev/a","/dev/b"]}],
-			"files":[{"path":"/etc/hostname","contents":{"source":"data:,web1%0A"}}]},
+			"directories":[{"path":"/x","mode":448}],
+			"files":[{"path":"/etc/hostname","contents":{"source":"data:,web1%0A"}},{"path":"/bin/x","mode":493,"group":{"id":5},"contents":{"source":"data:,%00%01"}}]},
 		"systemd":{"units":[
 			{"name":"web.service","enabled":true,"contents":"[Service]\nExecStartPre=-/usr/bin/docker rm -f web\nExecStart=/usr/bin/docker run --name web -v /data:/data --net=host -e A=b nginx:1 -g 'daemon off;'\nRestart=always\n"},
 			{"name":"plain.service","enabled":true,"contents":"[Service]\nExecStart=/opt/bin/thing\n"}]},
@@ -113,10 +114,11 @@ func TestParseSaysInCloudConfigWhatItCan(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"hostname": "web1", "groups": []any{"staff"},
-		"users":    []any{"default", map[string]any{"name": "core", "hashed_passwd": "$6$x", "lock_passwd": false, "uid": int64(1200), "groups": []any{"docker"}, "ssh_authorized_keys": []any{"ssh-ed25519 A"}}},
-		"fs_setup": []any{map[string]any{"device": "/dev/sdb1", "filesystem": "ext4", "label": "DATA", "overwrite": true}},
-		"mounts":   []any{[]any{"/dev/sdb1", "/data", "ext4", "defaults,nofail,noatime", "0", "2"}},
+		"hostname": "web1", "groups": []any{"staff"}, "runcmd": []any{[]any{"mkdir", "-p", "/x"}, []any{"chmod", "0700", "/x"}, []any{"userdel", "gone"}},
+		"write_files": []any{map[string]any{"path": "/etc/hostname", "content": "web1\n", "permissions": "0644"}, map[string]any{"path": "/bin/x", "encoding": "b64", "content": "AAE=", "permissions": "0755", "owner": "root:5"}},
+		"users":       []any{"default", map[string]any{"name": "core", "hashed_passwd": "$6$x", "lock_passwd": false, "uid": int64(1200), "groups": []any{"docker"}, "ssh_authorized_keys": []any{"ssh-ed25519 A"}}},
+		"fs_setup":    []any{map[string]any{"device": "/dev/sdb1", "filesystem": "ext4", "label": "DATA", "overwrite": true}},
+		"mounts":      []any{[]any{"/dev/sdb1", "/data", "ext4", "defaults,nofail,noatime", "0", "2"}},
 		"rancher": map[string]any{"services": map[string]any{"web": map[string]any{
 			"image": "nginx:1", "command": []any{"-g", "daemon off;"}, "volumes": []any{"/data:/data"}, "network_mode": "host", "environment": []any{"A=b"}, "restart": "always"}}},
 	}

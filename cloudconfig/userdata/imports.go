@@ -3,6 +3,7 @@ package userdata
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -41,7 +42,7 @@ func (p *parser) compose(l leaf, out *outcome) {
 
 // ignition: what cloud-config can say joins the config, the rest is an import.
 func (p *parser) ignition(l leaf, out *outcome) {
-	im, err := ignition.Parse(p.ctx, p.text(l), ignition.Options{Fetch: p.opts.Fetch, MaxBytes: max(p.left, 1)})
+	im, err := ignition.Parse(p.ctx, p.text(l), ignition.Options{Fetch: p.opts.Fetch, Systemd: p.opts.Systemd, MaxBytes: max(p.left, 1)})
 	if bad, ok := errors.AsType[*ignition.InvalidError](err); ok && len(bad.Problems) > 0 {
 		for _, pr := range bad.Problems {
 			p.refuseAt(l.part, Problem{Line: pr.Line, Column: pr.Column, Message: "ignition: " + pr.String()})
@@ -57,7 +58,27 @@ func (p *parser) ignition(l leaf, out *outcome) {
 	}
 	p.result.Imports = append(p.result.Imports, im)
 	if len(im.Config.Content) > 0 {
-		p.overlay(l, im.Config, out)
+		p.wrote(im.Config, l.part)
+		addLists(im.Config, out.config)
+		out.config = merge.LastWins(out.config, im.Config)
+	}
+}
+
+// addLists puts the lists of what is there before those of the same key: files
+// and commands of an Ignition config come beside those of other parts.
+func addLists(n, there *yaml.Node) {
+	for _, key := range []string{"users", "groups", "write_files", "runcmd", "fs_setup", "mounts"} {
+		was, is := document.Get(there, key), document.Get(n, key)
+		if was == nil || is == nil || was.Kind != yaml.SequenceNode || is.Kind != yaml.SequenceNode {
+			continue
+		}
+		items := slices.Clone(was.Content)
+		for _, c := range is.Content {
+			if key != "users" || c.Kind != yaml.ScalarNode {
+				items = append(items, c)
+			}
+		}
+		is.Content = items
 	}
 }
 

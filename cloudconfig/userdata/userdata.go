@@ -70,6 +70,9 @@ type Options struct {
 	LaunchIndex string
 	// DecodeIfBase64 is for clouds that hand out base64.
 	DecodeIfBase64 bool
+	// Systemd is for systems that have it: imported units are written and enabled.
+	// Else those that run a container become services.
+	Systemd bool
 	// RefuseAll makes one refused part an error of Parse.
 	RefuseAll bool
 	// MaxBytes bounds all parts together, unpacked; 0 means 16 MB.
@@ -95,7 +98,8 @@ type Result struct {
 	Scripts []Script
 	// Boothooks run at each boot, as early as possible.
 	Boothooks []Script
-	// Imports are Ignition configs: what of them cloud-config cannot say.
+	// Imports are the Ignition configs among the parts, in their own terms. Config
+	// has all of them that is possible.
 	Imports  []*ignition.Import
 	Parts    []Part
 	Problems []Problem

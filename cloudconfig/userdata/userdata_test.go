@@ -122,7 +122,8 @@ func TestParseReadsEveryKind(t *testing.T) {
 		{"template", "## template: jinja\n#cloud-config\na: {{ v1.region }}\n", `{"a":"eu"}`},
 		{"compose", "#compose\nweb:\n  image: nginx\n", `{"rancher":{"services":{"web":{"image":"nginx"}}}}`},
 		{"compose with services", "#compose\nversion: '3'\nservices:\n  web: {image: nginx}\n", `{"rancher":{"services":{"web":{"image":"nginx"}}}}`},
-		{"ignition", `{"ignition":{"version":"3.0.0"},"storage":{"files":[{"path":"/etc/hostname","contents":{"source":"data:,web1"}}]}}`, `{"hostname":"web1"}`},
+		{"ignition", `{"ignition":{"version":"3.0.0"},"storage":{"files":[{"path":"/etc/hostname","contents":{"source":"data:,web1"}}]}}`, `{"hostname":"web1","write_files":[{"content":"web1","path":"/etc/hostname","permissions":"0644"}]}`},
+		{"ignition beside cloud-config", "#cloud-config-archive\n- \"#cloud-config\\nwrite_files: [{path: /a}]\"\n- '{\"ignition\":{\"version\":\"3.0.0\"},\"storage\":{\"files\":[{\"path\":\"/b\"}]}}'\n", `{"write_files":[{"path":"/a"},{"append":true,"content":"","path":"/b","permissions":"0644"}]}`},
 		{"coreos", "#cloud-config\ncoreos:\n  units:\n  - name: web.service\n    command: start\n    content: |\n      [Service]\n      ExecStart=/usr/bin/docker run --rm -p 80:80 nginx\n", `{"rancher":{"services":{"web":{"image":"nginx","ports":["80:80"]}}}}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

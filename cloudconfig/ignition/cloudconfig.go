@@ -1,0 +1,304 @@
+package ignition
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"path"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/coreos/ignition/v2/config/v3_6_experimental/types"
+	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/userdata/document"
+)
+
+// cloudConfig says in cloud-config what of the config it can say.
+func (im *Import) cloudConfig(c config, systemd bool) error {
+	out := map[string]any{}
+	var users []any
+	for _, u := range im.Users {
+		if !u.Remove {
+			users = append(users, u.cloudConfig())
+		}
+	}
+	if users != nil {
+		out["users"] = append([]any{"default"}, users...)
+	}
+	var groups []any
+	for _, g := range im.Groups {
+		if !g.Remove {
+			groups = append(groups, g.Name)
+		}
+	}
+	if groups != nil {
+		out["groups"] = groups
+	}
+	for _, f := range im.Files {
+		if f.Path == "/etc/hostname" && f.Contents != nil && utf8.Valid(*f.Contents) {
+			if name := string(bytes.TrimSpace(*f.Contents)); name != "" {
+				out["hostname"] = name
+			}
+		}
+	}
+	im.disks(c, out)
+	if files := im.writeFiles(); files != nil {
+		out["write_files"] = files
+	}
+	commands := im.commands()
+	if systemd {
+		files, more := im.systemd()
+		have, _ := out["write_files"].([]any)
+		out["write_files"] = append(have, files...)
+		commands = append(commands, more...)
+	}
+	if len(commands) > 0 {
+		out["runcmd"] = commands
+	}
+	if args := kernelArguments(c); args != nil {
+		im.problem("$.kernelArguments", "kernel arguments are not changed from here, they belong to the boot loader: %v", args)
+	}
+	if systemd {
+		// Units are written as they are.
+	} else if services := im.services(); len(services) > 0 {
+		out["rancher"] = map[string]any{"services": services}
+	}
+	n, err := document.Of(out)
+	if err != nil {
+		return err
+	}
+	if n.Kind != yaml.MappingNode {
+		n = document.Map()
+	}
+	im.Config = n
+	return nil
+}
+
+func kernelArguments(c config) []types.KernelArgument {
+	return append(append([]types.KernelArgument(nil), c.KernelArguments.ShouldExist...), c.KernelArguments.ShouldNotExist...)
+}
+
+func (u User) cloudConfig() map[string]any {
+	m := map[string]any{"name": u.Name}
+	set := func(key string, v any, is bool) {
+		if is {
+			m[key] = v
+		}
+	}
+	set("gecos", u.Gecos, u.Gecos != "")
+	set("homedir", u.HomeDir, u.HomeDir != "")
+	set("no_create_home", true, u.NoCreateHome)
+	set("no_user_group", true, u.NoUserGroup)
+	set("no_log_init", true, u.NoLogInit)
+	set("system", true, u.System)
+	set("primary_group", u.PrimaryGroup, u.PrimaryGroup != "")
+	set("groups", u.Groups, len(u.Groups) > 0)
+	set("shell", u.Shell, u.Shell != "")
+	set("ssh_authorized_keys", u.SSHAuthorizedKeys, len(u.SSHAuthorizedKeys) > 0)
+	if u.UID != nil {
+		m["uid"] = *u.UID
+	}
+	if u.PasswordHash != nil && *u.PasswordHash != "" {
+		m["hashed_passwd"] = *u.PasswordHash
+		m["lock_passwd"] = false
+	}
+	return m
+}
+
+// disks maps file systems; tables, RAID and LUKS are made by rancher.state.
+func (im *Import) disks(c config, out map[string]any) {
+	for i, d := range c.Storage.Disks {
+		im.problem(fmt.Sprintf("$.storage.disks.%d", i), "partitions of %s are not made from Ignition; use disk_setup, which asks before it touches data", d.Device)
+	}
+	for i, r := range c.Storage.Raid {
+		im.problem(fmt.Sprintf("$.storage.raid.%d", i), "RAID %s is not made from Ignition; make it once, and use rancher.state.mdadm_scan", r.Name)
+	}
+	for i, x := range c.Storage.Luks {
+		im.problem(fmt.Sprintf("$.storage.luks.%d", i), "encrypted volume %s is not made from Ignition", x.Name)
+	}
+	var setup, mounts []any
+	for i, f := range c.Storage.Filesystems {
+		at := fmt.Sprintf("$.storage.filesystems.%d", i)
+		format := str(f.Format)
+		if format == "" || format == "none" {
+			if format == "none" && is(f.WipeFilesystem) {
+				im.problem(at, "%s is not wiped", f.Device)
+			}
+			continue
+		}
+		fsys := map[string]any{"device": f.Device, "filesystem": format, "overwrite": is(f.WipeFilesystem)}
+		if f.Label != nil {
+			fsys["label"] = *f.Label
+		}
+		if len(f.Options) > 0 {
+			fsys["extra_opts"] = f.Options
+		}
+		if f.UUID != nil {
+			im.problem(at+".uuid", "the UUID of %s is left to mkfs", f.Device)
+		}
+		setup = append(setup, fsys)
+		mounts = appendMount(mounts, f, format)
+	}
+	if setup != nil {
+		out["fs_setup"] = setup
+	}
+	if mounts != nil {
+		out["mounts"] = mounts
+	}
+}
+
+func appendMount(mounts []any, f types.Filesystem, format string) []any {
+	place := str(f.Path)
+	if format == "swap" {
+		return append(mounts, []any{f.Device, "none", "swap", "sw", "0", "0"})
+	}
+	if place == "" || place == "/" {
+		return mounts
+	}
+	options := "defaults,nofail"
+	for _, o := range f.MountOptions {
+		options += "," + string(o)
+	}
+	return append(mounts, []any{f.Device, place, format, options, "0", "2"})
+}
+
+// unsupported names what is in no other step.
+func (im *Import) unsupported(c config) {
+	if len(c.Ignition.Security.TLS.CertificateAuthorities) > 0 {
+		im.problem("$.ignition.security.tls", "certificate authorities for fetching are not used; add them with ca_certs")
+	}
+	if c.Ignition.Proxy.HTTPProxy != nil || c.Ignition.Proxy.HTTPSProxy != nil {
+		im.problem("$.ignition.proxy", "the proxy for fetching is the one of rancher.network")
+	}
+}
+
+// writeFiles are the files, as write_files says it.
+func (im *Import) writeFiles() []any {
+	var out []any
+	for _, f := range im.Files {
+		m := map[string]any{"path": f.Path, "permissions": "0644"}
+		if f.Mode != nil {
+			m["permissions"] = fmt.Sprintf("%04o", *f.Mode)
+		}
+		if owner := ownerText(f.Node); owner != "" {
+			m["owner"] = owner
+		}
+		var data []byte
+		if f.Contents != nil {
+			data = *f.Contents
+		} else {
+			m["append"] = true // to what is there, perhaps nothing
+		}
+		for _, a := range f.Append {
+			data = append(data[:len(data):len(data)], a...)
+		}
+		setContent(m, data)
+		out = append(out, m)
+	}
+	return out
+}
+
+func setContent(m map[string]any, data []byte) {
+	if utf8.Valid(data) && !bytes.ContainsFunc(data, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' }) {
+		m["content"] = string(data)
+		return
+	}
+	m["encoding"], m["content"] = "b64", base64.StdEncoding.EncodeToString(data)
+}
+
+// ownerText is "user:group", by name or number.
+func ownerText(n Node) string {
+	text := func(o *Owner) string {
+		switch {
+		case o == nil:
+			return "root"
+		case o.ID != nil:
+			return strconv.Itoa(*o.ID)
+		}
+		return o.Name
+	}
+	if n.User == nil && n.Group == nil {
+		return ""
+	}
+	return text(n.User) + ":" + text(n.Group)
+}
+
+// commands do what cloud-config has no key for: directories, links, and users
+// and groups that are not to be.
+func (im *Import) commands() []any {
+	var out []any
+	for _, d := range im.Directories {
+		if is(d.Overwrite) {
+			out = append(out, []any{"rm", "-rf", d.Path})
+		}
+		mode := uint32(0o755)
+		if d.Mode != nil {
+			mode = *d.Mode
+		}
+		out = append(out, []any{"mkdir", "-p", d.Path}, []any{"chmod", fmt.Sprintf("%04o", mode), d.Path})
+		if owner := ownerText(d.Node); owner != "" {
+			out = append(out, []any{"chown", owner, d.Path})
+		}
+	}
+	for _, l := range im.Links {
+		out = append(out, []any{"mkdir", "-p", path.Dir(l.Path)})
+		if is(l.Overwrite) {
+			out = append(out, []any{"rm", "-rf", l.Path})
+		}
+		flag := "-sn"
+		if l.Hard {
+			flag = "-n"
+		}
+		out = append(out, []any{"ln", flag, l.Target, l.Path})
+		if owner := ownerText(l.Node); owner != "" {
+			out = append(out, []any{"chown", "-h", owner, l.Path})
+		}
+	}
+	for _, u := range im.Users {
+		if u.Remove {
+			out = append(out, []any{"userdel", u.Name})
+		}
+	}
+	for _, g := range im.Groups {
+		if g.Remove {
+			out = append(out, []any{"groupdel", g.Name})
+		}
+	}
+	return out
+}
+
+// systemd writes units and enables them, for systems that have it.
+func (im *Import) systemd() (files, commands []any) {
+	file := func(name, content string) {
+		m := map[string]any{"path": path.Join("/etc/systemd", name), "permissions": "0644"}
+		setContent(m, []byte(content))
+		files = append(files, m)
+	}
+	for _, u := range im.Units {
+		if u.Contents != nil && *u.Contents != "" {
+			file(path.Join(u.Folder, u.Name), *u.Contents)
+		}
+		for _, d := range u.Dropins {
+			file(path.Join(u.Folder, u.Name+".d", d.Name), d.Contents)
+		}
+		switch {
+		case u.Mask == nil:
+		case *u.Mask:
+			commands = append(commands, []any{"systemctl", "mask", u.Name})
+		default:
+			commands = append(commands, []any{"systemctl", "unmask", u.Name})
+		}
+		switch {
+		case u.Enabled == nil:
+		case *u.Enabled:
+			commands = append(commands, []any{"systemctl", "enable", "--now", u.Name})
+		default:
+			commands = append(commands, []any{"systemctl", "disable", u.Name})
+		}
+	}
+	if len(im.Units) > 0 {
+		commands = append([]any{[]any{"systemctl", "daemon-reload"}}, commands...)
+	}
+	return files, commands
+}
