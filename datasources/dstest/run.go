@@ -23,6 +23,9 @@ import (
 
 var update = flag.Bool("update", false, "write what was seen to want.yaml")
 
+// Update says that the test was run with -update.
+func Update() bool { return *update }
+
 // A Want is want.yaml.
 type Want struct {
 	// Detect is yes (the default), maybe or no.

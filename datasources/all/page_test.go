@@ -1,8 +1,7 @@
-// Gen writes docs/datasources.md from the datasources themselves.
-package main
+package all
 
 import (
-	"flag"
+	_ "embed"
 	"fmt"
 	"go/doc/comment"
 	"go/parser"
@@ -10,46 +9,47 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	_ "embed"
+	"testing"
 
 	"rancheros/datasources"
-	"rancheros/datasources/all"
+	"rancheros/datasources/dstest"
 )
+
+//go:generate go test -run TestPageIsWhatTheCodeSays -update
 
 //go:embed intro.md
 var intro string
 
-//go:generate go run rancheros/datasources/gen -top ../..
-
-func main() {
-	top := flag.String("top", ".", "root of the repository")
-	flag.Parse()
-	if err := write(*top); err != nil {
-		fmt.Fprintln(os.Stderr, "gen:", err)
-		os.Exit(1)
-	}
-}
-
-func write(top string) error {
-	text, err := page(filepath.Join(top, "datasources"))
+// TestPageIsWhatTheCodeSays makes docs/datasources.md from the datasources
+// themselves, and with -update writes it.
+func TestPageIsWhatTheCodeSays(t *testing.T) {
+	const file = "../../docs/datasources.md"
+	want, err := page("..")
 	if err != nil {
-		return err
+		t.Fatal(err)
 	}
-	return os.WriteFile(filepath.Join(top, "docs/datasources.md"), []byte(text), 0o644)
+	if dstest.Update() {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil || string(got) != want {
+		t.Errorf("docs/datasources.md is not up to date (%v); run `make generate`", err)
+	}
 }
 
 // page is the introduction, a table and a section for each datasource.
 func page(dir string) (string, error) {
 	var b strings.Builder
-	b.WriteString("<!-- Written by datasources/gen; run `make generate`. -->\n\n")
+	b.WriteString("<!-- Written by datasources/all; run `make generate`. -->\n\n")
 	b.WriteString(intro)
 	b.WriteString("\n## The datasources\n\nIn the order in which they are tried where nothing else decides.\n\n")
 	b.WriteString("| name | cloud-init's name | needs | checks in |\n|---|---|---|---|\n")
-	for _, k := range all.Kinds() {
+	for _, k := range Kinds() {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", k.Name, k.Name, k.Upstream, needs(k), yes(k.Report != nil))
 	}
-	for _, k := range all.Kinds() {
+	for _, k := range Kinds() {
 		about, err := packageComment(filepath.Join(dir, k.Name))
 		if err != nil {
 			return "", err
