@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"rancheros/datasources"
 	"rancheros/datasources/internal/drive"
+	"rancheros/datasources/internal/udf"
 )
 
 // errNoOVF says that no place holds an ovf-env.xml: machines made without a
@@ -49,10 +52,34 @@ func findOVF(env datasources.Env) (*environment, string, error) {
 }
 
 func readDrive(h *datasources.Host, b datasources.Block) ([]byte, error) {
+	if b.FSType == "udf" && h.Drives == "" {
+		return readUDF(h, b)
+	}
 	d, err := drive.Open(h, b)
 	if err != nil {
 		return nil, fmt.Errorf("read ovf-env.xml: %w", err)
 	}
 	defer d.Close()
 	return d.Read("ovf-env.xml")
+}
+
+// maxOVF is the most that the document may have; custom data is 64 kB of it.
+const maxOVF = 1 << 20
+
+// readUDF: the provisioning disc of real machines is UDF.
+func readUDF(h *datasources.Host, b datasources.Block) ([]byte, error) {
+	f, err := os.Open(filepath.Join(h.Dir, "dev", b.Name))
+	if err != nil {
+		return nil, fmt.Errorf("read ovf-env.xml: %w", err)
+	}
+	defer f.Close()
+	v, err := udf.Open(f)
+	if err != nil {
+		return nil, fmt.Errorf("drive %s: %w", b.Name, err)
+	}
+	text, err := v.ReadFile("ovf-env.xml", maxOVF)
+	if err != nil {
+		return nil, fmt.Errorf("drive %s: %w", b.Name, err)
+	}
+	return text, nil
 }
