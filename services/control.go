@@ -20,6 +20,8 @@ type Control struct {
 	System  Docker
 	// User returns User Docker. It is called when a service of it is named.
 	User func(context.Context) (Docker, error)
+	// Files is that of Options.
+	Files func(ctx context.Context, service string) (io.Reader, error)
 }
 
 // A State is a service and what is there of it.
@@ -149,7 +151,7 @@ func (c *Control) each(ctx context.Context, names []string, backwards bool, do f
 
 // Start starts containers that are there.
 func (c *Control) Start(ctx context.Context, names ...string) error {
-	return c.each(ctx, names, false, func(f found) error { return f.docker.Start(ctx, f.ID) })
+	return c.each(ctx, names, false, func(f found) error { return c.start(ctx, f) })
 }
 
 // Stop stops containers; a negative timeout means what each one's definition
@@ -166,8 +168,13 @@ func (c *Control) Restart(ctx context.Context, timeout time.Duration, names ...s
 				return err
 			}
 		}
-		return f.docker.Start(ctx, f.ID)
+		return c.start(ctx, f)
 	})
+}
+
+func (c *Control) start(ctx context.Context, f found) error {
+	missing := putFiles(ctx, f.docker, c.Files, f.Service.Name, f.ID)
+	return errors.Join(missing, f.docker.Start(ctx, f.ID))
 }
 
 // Kill sends a signal to what runs.

@@ -23,6 +23,8 @@ type Docker interface {
 	// Create makes the container name of s. Docker refuses a name that is taken,
 	// and an image that is not there.
 	Create(ctx context.Context, name string, s *Service) (id string, err error)
+	// Put unpacks an archive at the root of a container that does not run.
+	Put(ctx context.Context, id string, archive io.Reader) error
 	Start(ctx context.Context, id string) error
 	// Stop asks the container to end, and kills it after the timeout; a negative
 	// one means what its definition says.
@@ -148,6 +150,12 @@ func (e *Engine) Create(ctx context.Context, name string, s *Service) (string, e
 		return "", fmt.Errorf("create container %s: %w", name, err)
 	}
 	return made.ID, nil
+}
+
+// Put implements Docker.
+func (e *Engine) Put(ctx context.Context, id string, archive io.Reader) error {
+	_, err := e.api.CopyToContainer(ctx, id, client.CopyToContainerOptions{DestinationPath: "/", Content: archive, CopyUIDGID: true})
+	return err
 }
 
 // Start implements Docker.

@@ -102,6 +102,18 @@ func (f *fakeDocker) Create(_ context.Context, name string, s *Service) (string,
 	return id, nil
 }
 
+func (f *fakeDocker) Put(_ context.Context, id string, archive io.Reader) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.get(id)
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(archive)
+	f.note("put %s %s", c.Name, text)
+	return err
+}
+
 func (f *fakeDocker) Start(_ context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

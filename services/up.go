@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -27,6 +28,9 @@ type Options struct {
 	// Online waits until other machines can be reached. Up calls it once, before
 	// the first service that comes after the network. Default: Online.
 	Online func(context.Context) error
+	// Files returns an archive that a service gets before it starts, or nil. See
+	// package writefiles.
+	Files func(ctx context.Context, service string) (io.Reader, error)
 	// Report is told of every service when it is done, one at a time.
 	Report func(Result)
 	// Log gets what a person may want to see while it goes on.
@@ -220,10 +224,9 @@ func (r *run) bring(ctx context.Context, s *Service) (Action, error) {
 }
 
 // apply does a.
-func (r *run) apply(ctx context.Context, e *engine, s *Service, a Action) error {
+func (r *run) apply(ctx context.Context, e *engine, s *Service, a Action) (err error) {
 	old := e.containers[s.Name]
 	id := old.ID
-	var err error
 	switch a.Verb {
 	case Create:
 		id, err = e.Create(ctx, s.Name, r.labelled(s))
@@ -237,6 +240,9 @@ func (r *run) apply(ctx context.Context, e *engine, s *Service, a Action) error 
 		return nil
 	}
 	if a.Verb != Keep {
+		// A service without its files is better than none.
+		missing := putFiles(ctx, e, r.Files, s.Name, id)
+		defer func() { err = errors.Join(err, missing) }()
 		err = e.Start(ctx, id)
 		if err != nil && a.Verb == Start && s.Rebuild != "false" {
 			// What a power cut left of a container may not start any more.
@@ -266,6 +272,20 @@ func (r *run) apply(ctx context.Context, e *engine, s *Service, a Action) error 
 		return fmt.Errorf("it ended with code %d; see `ros service logs %s`", code, s.Name)
 	}
 	return nil
+}
+
+// putFiles gives a container the files that are meant for it.
+func putFiles(ctx context.Context, d Docker, files func(context.Context, string) (io.Reader, error), name, id string) error {
+	if files == nil {
+		return nil
+	}
+	archive, err := files(ctx, name)
+	if archive != nil {
+		if perr := d.Put(ctx, id, archive); perr != nil {
+			err = errors.Join(err, fmt.Errorf("put files: %w", perr))
+		}
+	}
+	return err
 }
 
 // replace makes the new container before the old one goes: when it cannot be

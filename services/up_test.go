@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -227,5 +228,26 @@ mine: {image: base, labels: {io.rancher.os.scope: system, io.rancher.os.after: c
 	got := o.sorted()
 	if slices.Index(got, "udev") > slices.Index(got, "console") {
 		t.Errorf("sorted() = %q, want udev before console as the OS has it", got)
+	}
+}
+
+func TestFilesAreThereBeforeTheStart(t *testing.T) {
+	f := newFake("base")
+	files := func(_ context.Context, service string) (io.Reader, error) {
+		switch service {
+		case "aa":
+			return strings.NewReader("archive"), nil
+		case "bb":
+			return nil, errors.New("write_files[3]: no")
+		}
+		return nil, nil
+	}
+	p := project(t, "aa: {image: base, labels: [io.rancher.os.scope=system]}\nbb: {image: base, labels: [io.rancher.os.scope=system, io.rancher.os.after=aa]}\n")
+	_, err := Up(t.Context(), p, Options{System: f, Files: files})
+	if err == nil || !strings.Contains(err.Error(), "write_files[3]") {
+		t.Errorf("Up() error = %v, want one that names write_files[3]", err)
+	}
+	if diff := cmp.Diff([]string{"create aa", "put aa archive", "start aa", "create bb", "start bb"}, f.log); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }

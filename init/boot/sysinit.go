@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os/signal"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +16,7 @@ import (
 	"rancheros/init/step"
 	"rancheros/paths"
 	"rancheros/services"
+	"rancheros/services/writefiles"
 	"rancheros/sys/kmsg"
 )
 
@@ -75,6 +78,9 @@ func systemDocker(ctx context.Context, s *sysinitRun) error {
 
 // startServices brings the project up; each service is a line of the record.
 func startServices(ctx context.Context, s *sysinitRun) error {
+	// Services start while the config is read again.
+	var current atomic.Pointer[cloudconfig.Config]
+	current.Store(s.config)
 	project, problems := services.Load(ctx, s.config, false)
 	for _, p := range problems {
 		s.log.Warn("service left out", "err", p)
@@ -83,12 +89,15 @@ func startServices(ctx context.Context, s *sysinitRun) error {
 		System: s.system,
 		User:   userDocker,
 		Policy: services.Policy{Boot: true},
+		Files: func(ctx context.Context, service string) (io.Reader, error) {
+			return writefiles.For(current.Load())(ctx, service)
+		},
 		Reload: func(ctx context.Context) (services.Project, []error) {
 			config, _, err := cloudconfig.Load("/")
 			if config == nil {
 				return project, []error{err}
 			}
-			s.config = config
+			current.Store(config)
 			return services.Load(ctx, config, true)
 		},
 		Report: s.report,

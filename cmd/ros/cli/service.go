@@ -14,6 +14,7 @@ import (
 	"rancheros/cloudconfig"
 	"rancheros/paths"
 	"rancheros/services"
+	"rancheros/services/writefiles"
 )
 
 func newService() *cobra.Command {
@@ -61,7 +62,7 @@ func control(c *cobra.Command) (*services.Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &services.Control{Project: project, System: system, User: connectUser}, nil
+	return &services.Control{Project: project, System: system, User: connectUser, Files: writefiles.For(config)}, nil
 }
 
 func connectUser(ctx context.Context) (services.Docker, error) {
@@ -124,7 +125,7 @@ func upCommand(use, short string, noStart bool) *cobra.Command {
 			}
 			out := c.OutOrStdout()
 			_, err = services.Up(c.Context(), p, services.Options{
-				System: ctl.System, User: ctl.User,
+				System: ctl.System, User: ctl.User, Files: ctl.Files,
 				Policy: services.Policy{Force: force, Never: never, NoStart: noStart},
 				Report: func(r services.Result) {
 					if r.Err == nil {
