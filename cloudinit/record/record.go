@@ -2,6 +2,7 @@
 // in one tar file, secrets removed, and plays such a file back: for reports of
 // what went wrong, and for tests.
 //
+//	recording.json  its version, and whom was asked instead of the cloud
 //	facts.json  what of the machine is no file (datasources.Facts)
 //	host/       the files that were read
 //	http.json   the requests that were made, and their answers
@@ -85,11 +86,21 @@ func Record(ctx context.Context, w io.Writer, o Options) (fetched, err error) {
 	if err != nil {
 		return fetched, err
 	}
-	out := map[string][]byte{"facts.json": facts, "pick.json": pick, "http.json": log}
+	about, err := json.Marshal(about{1, o.Endpoint})
+	if err != nil {
+		return fetched, err
+	}
+	out := map[string][]byte{"recording.json": about, "facts.json": facts, "pick.json": pick, "http.json": log}
 	for name, b := range files.seen {
 		out["host/"+name] = b
 	}
 	return fetched, writeTar(w, out)
+}
+
+// about is recording.json.
+type about struct {
+	Version  int    `json:"version"`
+	Endpoint string `json:"endpoint,omitempty"`
 }
 
 // writeTar writes the files in order, without times and owners: the same
@@ -204,6 +215,9 @@ func cleanBody(name string, b []byte) []byte {
 		return b
 	}
 	short, _, _ := strings.Cut(name, "?")
+	if base := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(path.Base(short))); strings.HasPrefix(base, "userdata") || strings.HasPrefix(base, "vendordata") {
+		return []byte("#cloud-config\n# " + removed + "\n")
+	}
 	if secretWord(path.Base(short)) || strings.Contains(short, "security-credentials/") || strings.HasSuffix(short, "/api/token") {
 		return []byte(removed)
 	}

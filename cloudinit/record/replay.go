@@ -27,6 +27,8 @@ type Recording struct {
 	Host *datasources.Host
 	// Client answers as the cloud did. What was not asked then is a 404.
 	Client *http.Client
+	// Endpoint was asked instead of the cloud's own service, if that is set.
+	Endpoint string
 	// Pick is how the datasource was picked then.
 	Pick json.RawMessage
 }
@@ -47,6 +49,11 @@ func Read(r io.Reader) (*Recording, error) {
 	if err := json.Unmarshal(files["facts.json"], &rec.Host.Facts); err != nil {
 		return nil, fmt.Errorf("read recording: facts.json: %w", err)
 	}
+	var a about
+	if err := json.Unmarshal(files["recording.json"], &a); err != nil {
+		return nil, fmt.Errorf("read recording: recording.json: %w", err)
+	}
+	rec.Endpoint = a.Endpoint
 	var log []Exchange
 	if err := json.Unmarshal(files["http.json"], &log); err != nil {
 		return nil, fmt.Errorf("read recording: http.json: %w", err)

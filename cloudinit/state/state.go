@@ -4,6 +4,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,14 +125,17 @@ func readJSON(t *tree.Tree, p string, v any) (bool, error) {
 // WriteJSON writes v as upstream writes its files: sorted keys, one blank of
 // indentation.
 func WriteJSON(t *tree.Tree, p string, v any, secret bool) error {
-	b, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", " ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("write %s: %w", p, err)
 	}
 	perm := public
 	if secret {
 		perm = private
 	}
-	_, err = t.WriteFile(p, append(b, '\n'), perm)
+	_, err := t.WriteFile(p, b.Bytes(), perm)
 	return err
 }

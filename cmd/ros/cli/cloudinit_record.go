@@ -119,13 +119,13 @@ func replay(c *cobra.Command, rec *record.Recording, named []string, asJSON bool
 		return err
 	}
 	defer os.RemoveAll(dir)
-	report, saved := save.Run(c.Context(), save.Options{Root: filepath.Clean(dir), Host: rec.Host, HTTP: rec.Client, Kinds: all.Kinds(), Names: named, Version: Version})
+	report, saved := save.Run(c.Context(), save.Options{Root: filepath.Clean(dir), Host: rec.Host, HTTP: rec.Client, Endpoint: rec.Endpoint, Kinds: all.Kinds(), Names: named, Version: Version})
 	if report == nil {
 		return saved
 	}
 	out := replayed{Version: 1, Then: rec.Pick, Save: report}
 	r, err := datasources.Pick(c.Context(), datasources.PickInput{Host: rec.Host, Kinds: all.Kinds(), Named: named,
-		Env: datasources.Env{HTTP: rec.Client, Version: Version}})
+		Env: datasources.Env{HTTP: rec.Client, Endpoint: rec.Endpoint, Version: Version}})
 	if err == nil {
 		d, err := r.Instance.Document()
 		if err != nil {
