@@ -159,3 +159,19 @@ func TestRecordedDriveIsAFolder(t *testing.T) {
 		t.Errorf("Read() = %q, %v", got, err)
 	}
 }
+
+// FuzzISO must not panic and not read without end, whatever the drive says.
+func FuzzISO(f *testing.F) {
+	head := make([]byte, 20*isoSector)
+	copy(head[16*isoSector:], "\x01CD001\x01")
+	copy(head[16*isoSector+156:], "\x22\x00\x12\x00\x00\x00")
+	f.Add(head)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		img := make([]byte, 24*isoSector)
+		copy(img, b)
+		if d, err := readISO(strings.NewReader(string(img)), int64(len(img))); err == nil {
+			d.open("user-data")
+			d.list("")
+		}
+	})
+}
