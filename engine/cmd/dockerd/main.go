@@ -63,19 +63,20 @@ func engine(ctx context.Context) error {
 	return r.Run(ctx)
 }
 
-// recovery is the program that takes over process 1 when System Docker has
-// ended: it shows why and gives a console.
-const recovery = "/usr/bin/ros"
+// ros is the main module's program. See paths.Ros there.
+const ros = "/usr/bin/ros"
 
 // lastWords is called when the engine has ended and is process 1. The kernel
-// panics when process 1 ends, so somebody else becomes it.
+// panics when process 1 ends, so somebody else becomes it: after an error the
+// recovery console; after a signal, which has stopped all containers, the one
+// who restarts the machine.
 func lastWords(cause error) {
-	why := "System Docker has ended"
+	argv := []string{"power-down", "reboot", "60"}
 	if cause != nil {
-		why += ": " + cause.Error()
+		argv = []string{"recovery", "System Docker has ended: " + cause.Error()}
 	}
-	err := syscall.Exec(recovery, []string{"recovery", why}, os.Environ())
-	fmt.Fprintf(os.Stderr, "exec %s: %v; nothing is left to run, switch the machine off\n", recovery, err)
+	err := syscall.Exec(ros, argv, os.Environ())
+	fmt.Fprintf(os.Stderr, "exec %s: %v; nothing is left to run, switch the machine off\n", ros, err)
 	syscall.Sync()
 	select {}
 }
