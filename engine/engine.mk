@@ -2,7 +2,8 @@
 # What go builds it also caches; these rules only save its looking.
 
 ENGINE_OUT  := out/engine
-ENGINE_SRC  := $(shell find engine -name '*.go' -o -name 'go.*' -o -name engine.mk)
+ENGINE_MODS := engine/go.mod engine/go.sum engine/engine.mk
+ENGINE_SRC  := $(ENGINE_MODS) $(shell find engine -name '*.go' -not -name '*_test.go')
 # Left out: what needs other kernels, daemons or libraries than ours.
 ENGINE_TAGS := netgo osusergo static_build no_btrfs no_zfs no_devmapper no_cri no_tracing nri_no_wasm exclude_graphdriver_btrfs exclude_graphdriver_zfs exclude_graphdriver_fuseoverlayfs exclude_disk_quota seccomp runc_nocriu urfave_cli_no_docs
 ENGINE_MOD   = $(shell cd engine && go list -m -f '{{.Version}}' $(1))
@@ -16,11 +17,11 @@ $(ENGINE_OUT)/dockerd: $(ENGINE_SRC)
 	@mkdir -p $(@D); echo "engine: dockerd and docker (the first time takes minutes)"
 	@cd engine && CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(ENGINE_TAGS)' -ldflags '-s -w $(call ENGINE_X,$(patsubst v%,%,$(patsubst %+incompatible,%,$(call ENGINE_MOD,github.com/docker/cli))))' -o ../$@ ./cmd/dockerd
 
-$(ENGINE_OUT)/containerd-shim-runc-v2: $(ENGINE_SRC)
+$(ENGINE_OUT)/containerd-shim-runc-v2: $(ENGINE_MODS)
 	@mkdir -p $(@D); echo "engine: containerd-shim-runc-v2"
 	@cd engine && CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(ENGINE_TAGS)' -ldflags '-s -w' -o ../$@ github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
 
 # cgo: runc enters namespaces in C, before Go has threads. It needs libseccomp-dev.
-$(ENGINE_OUT)/runc: $(ENGINE_SRC)
+$(ENGINE_OUT)/runc: $(ENGINE_MODS)
 	@mkdir -p $(@D); echo "engine: runc"
 	@cd engine && CGO_ENABLED=1 go build -trimpath -buildvcs=false -tags '$(ENGINE_TAGS)' -ldflags '-s -w -linkmode external -extldflags -static -X main.version=$(patsubst v%,%,$(call ENGINE_MOD,github.com/opencontainers/runc))' -o ../$@ github.com/opencontainers/runc
