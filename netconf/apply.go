@@ -207,9 +207,13 @@ func kernelRoute(l netlink.Link, r Route) *netlink.Route {
 	if r.Lease {
 		out.Protocol = protoDHCP
 	}
-	if r.Via.IsValid() {
+	switch {
+	case r.Via.IsValid() && r.Via.Is6() != r.To.Addr().Is6():
+		// IPv4 by way of a router that has only an IPv6 address.
+		out.Via = &netlink.Via{AddrFamily: unix.AF_INET6, Addr: r.Via.AsSlice()}
+	case r.Via.IsValid():
 		out.Gw = r.Via.AsSlice()
-	} else if out.Family == netlink.FAMILY_V4 && l != nil {
+	case out.Family == netlink.FAMILY_V4 && l != nil:
 		out.Scope = netlink.SCOPE_LINK
 	}
 	if r.From.IsValid() {

@@ -40,7 +40,7 @@ func TestWhatIsAppliedIsReadBack(t *testing.T) {
 	settle(t, &network.Config{
 		Links: []network.Link{
 			{ID: "p0", Kind: network.Physical, MTU: 1400, AcceptRA: &ra, Addresses: prefixes("10.1.0.5/24", "2001:db8::5/64"),
-				Routes: []network.Route{route("0.0.0.0/0", "10.1.0.1"), table, v6, blackhole}},
+				Routes: []network.Route{route("0.0.0.0/0", "10.1.0.1"), table, v6, blackhole, route("198.51.100.0/24", "fe80::1")}},
 			{ID: "br0", Kind: network.Bridge, Members: []string{"p1"}, Addresses: prefixes("10.7.0.1/24"),
 				Parameters: map[string]string{"forward-delay": "4", "stp": "true", "priority": "4096", "ageing-time": "30", "path-cost": "p1=44"}},
 		},

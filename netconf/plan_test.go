@@ -152,6 +152,21 @@ rule add from 10.0.0.0/24 priority 10000 table 7`},
 	}
 }
 
+func TestALinkOnACardThatIsNotThereIsLeftOut(t *testing.T) {
+	cfg := links(
+		network.Link{ID: "v7", Kind: network.VLAN, Parent: "eth9", VLANID: 7},
+		network.Link{ID: "v8", Kind: network.VLAN, Parent: "v7", VLANID: 8},
+		network.Link{ID: "br0", Kind: network.Bridge, Members: []string{"eth9"}},
+	)
+	got, problems := steps(cfg, State{Links: []Link{lo()}}, nil)
+	if want := "link add br0 type bridge\nlink set br0 up"; got != want {
+		t.Errorf("Plan() = %q, want %q", got, want)
+	}
+	if len(problems) != 2 || !strings.Contains(problems[0], `"eth9", which it lies on, is not there`) {
+		t.Errorf("problems = %q", problems)
+	}
+}
+
 func TestASecondLeaseAnswersByItsOwnLink(t *testing.T) {
 	lease := func(link, addr, gw string) *Lease {
 		return &Lease{Link: link, Address: netip.MustParsePrefix(addr), Routers: []netip.Addr{netip.MustParseAddr(gw)}, Got: time.Now()}

@@ -191,6 +191,9 @@ func readRoute(r netlink.Route) (Route, bool) {
 	}
 	out.OnLink = r.Flags&int(netlink.FLAG_ONLINK) != 0
 	out.Via, _ = addrOf(r.Gw)
+	if v, ok := r.Via.(*netlink.Via); ok && v != nil {
+		out.Via, _ = addrOf(v.Addr)
+	}
 	out.From, _ = addrOf(r.Src)
 	out.Type = routeTypes()[r.Type]
 	if out.Type == "unicast" {

@@ -338,25 +338,16 @@ func (r *run) link(u netlink.LinkUpdate) bool {
 
 // rematch looks at the devices again after some came or went.
 func (r *run) rematch(ctx context.Context) {
-	before := map[string]bool{}
-	for name := range r.workers {
-		before[name] = true
-	}
 	if err := r.m.match(); err != nil {
 		r.Log.Error("links not read", "err", err)
 		return
 	}
 	targets, _ := r.m.snapshot()
-	same := len(targets) == len(before)
 	for _, t := range targets {
-		same = same && before[t.Name]
-		if !before[t.Name] {
+		if r.workers[t.Name] == nil {
 			r.Log.Info("new link", "link", t.Name)
 			r.m.run(ctx, t.Name, t.Config.PreUp)
 		}
-	}
-	if same {
-		return
 	}
 	r.m.adopt()
 	if err := r.m.converge(); err != nil {

@@ -22,10 +22,11 @@ const (
 // name, are a layer below what the config says. Links that wait for a lease
 // keep the addresses they have.
 func Want(cfg *network.Config, targets []Target, have State, leases map[string]*Lease) (State, []string) {
-	w := wanter{cfg: cfg, names: map[string]string{}}
+	w := wanter{cfg: cfg, have: have, names: map[string]string{}}
 	for _, t := range targets {
 		w.names[t.Config.ID] = t.Name
 	}
+	targets = w.possible(targets)
 	w.loopback(have)
 	for _, t := range targets {
 		w.link(t, have, leases)
@@ -40,10 +41,36 @@ func Want(cfg *network.Config, targets []Target, have State, leases map[string]*
 
 type wanter struct {
 	cfg      *network.Config
+	have     State
 	want     State
 	names    map[string]string // by ID
 	leased   int
 	problems []string
+}
+
+// possible leaves out VLANs on links that are not there, and what lies on them
+// in turn. They are made when the card is plugged in.
+func (w *wanter) possible(targets []Target) []Target {
+	for {
+		there := map[string]bool{}
+		for _, l := range w.have.Links {
+			there[l.Name] = true
+		}
+		for _, t := range targets {
+			there[t.Name] = true
+		}
+		left := slices.DeleteFunc(slices.Clone(targets), func(t Target) bool {
+			lost := t.Config.Kind == network.VLAN && !there[w.name(t.Config.Parent)]
+			if lost {
+				w.problems = append(w.problems, fmt.Sprintf("link %q is not made: %q, which it lies on, is not there", t.Name, w.name(t.Config.Parent)))
+			}
+			return lost
+		})
+		if len(left) == len(targets) {
+			return left
+		}
+		targets = left
+	}
 }
 
 // loopback is always up, with what it has.
@@ -120,6 +147,9 @@ func (w *wanter) members(targets []Target) {
 		for _, id := range t.Config.Members {
 			name := w.name(id)
 			m := w.want.link(name)
+			if m == nil && w.have.link(name) == nil {
+				continue // Not plugged in.
+			}
 			if m == nil {
 				w.want.Links = append(w.want.Links, Link{Name: name, Kind: network.Physical, Up: true})
 				m = &w.want.Links[len(w.want.Links)-1]

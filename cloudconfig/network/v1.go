@@ -110,29 +110,39 @@ func (r *v1) item(v value) {
 		v.errorf("should be a mapping with the key type")
 		return
 	}
-	common := []string{"type", "name", "id", "mac_address", "mtu", "accept-ra", "keep_configuration", "subnets", "wakeonlan", "optional"}
 	kind := v.get("type")
+	common := []string{"type", "name", "id", "mac_address", "mtu", "accept-ra", "keep_configuration", "subnets", "wakeonlan", "optional"}
+	known := map[string][]string{
+		"physical": common, "infiniband": common, "loopback": common,
+		"bond":       append(slices.Clone(common), "bond_interfaces", "params"),
+		"bridge":     append(slices.Clone(common), "bridge_interfaces", "params"),
+		"vlan":       append(slices.Clone(common), "vlan_link", "vlan_id"),
+		"nameserver": {"type", "address", "search", "interface"},
+		"route":      routeKeys(),
+	}
+	// Keys of other types do no harm, nor do those of curtin, who shares the
+	// format.
+	elsewhere := []string{"driver", "domain", "ipv4_conf", "ipv6_conf", "parent"}
+	for _, keys := range known {
+		elsewhere = append(elsewhere, keys...)
+	}
+	if keys, ok := known[kind.text()]; ok {
+		v.unknown(keys, elsewhere)
+	}
 	switch kind.text() {
 	case "physical", "infiniband":
-		v.unknown(common, []string{"driver"})
 		r.link(v, Physical)
 	case "loopback":
-		v.unknown(common, nil)
 		r.link(v, Loopback)
 	case "bond":
-		v.unknown(append(common, "bond_interfaces", "params"), nil)
 		r.bond(v)
 	case "bridge":
-		v.unknown(append(common, "bridge_interfaces", "params"), nil)
 		r.bridge(v)
 	case "vlan":
-		v.unknown(append(common, "vlan_link", "vlan_id"), nil)
 		r.vlan(v)
 	case "nameserver":
-		v.unknown([]string{"type", "address", "search", "interface"}, append(common, "domain"))
 		r.nameserver(v)
 	case "route":
-		v.unknown(routeKeys(), append(common, "name"))
 		if route, ok := readRoute(v); ok {
 			r.cfg.Routes = append(r.cfg.Routes, route)
 		}
@@ -347,5 +357,14 @@ func readRoute(v value) (Route, bool) {
 		return r, true
 	}
 	r.Via, ok = via.addr()
-	return r, ok
+	return r, ok && sameFamily(r, via)
+}
+
+// sameFamily refuses IPv6 by way of an IPv4 router. The other way round works.
+func sameFamily(r Route, via value) bool {
+	if r.To.Addr().Is6() && r.Via.Is4() {
+		via.errorf("%s is no way to %s: it is of the other address family", r.Via, r.To)
+		return false
+	}
+	return true
 }

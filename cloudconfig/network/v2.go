@@ -90,7 +90,8 @@ func (r *v2) link(p pair, kind string) {
 		known = append(known, "id", "link")
 		r.vlan(v, &l)
 	}
-	v.unknown(known, foreignKeys())
+	// Keys of other kinds of links do no harm.
+	v.unknown(known, append(foreignKeys(), "match", "set-name", "wakeonlan", "interfaces", "parameters", "id", "link"))
 	r.common(v, &l)
 	r.cfg.Links = append(r.cfg.Links, l)
 }
@@ -193,7 +194,7 @@ func v2route(v value) (Route, bool) {
 	if via.there() {
 		r.Via, ok = via.addr()
 	}
-	return r, ok
+	return r, ok && sameFamily(r, via)
 }
 
 // oneOf reads one of a few words.

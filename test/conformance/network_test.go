@@ -61,6 +61,7 @@ type netCase struct {
 		NetworkdHas map[string]map[string]any `json:"networkd_has"`
 		Checks      []struct {
 			Of    string `json:"of"`
+			Op    string `json:"op"`
 			Value any    `json:"value"`
 		} `json:"checks"`
 	}
@@ -230,12 +231,9 @@ func (p *plan) isMember(name string) bool {
 // meets compares the fields that the intent has.
 func (l *planLink) meets(want map[string]any, global planDNS) error {
 	plain := map[string]any{
-		"kind": map[string]string{"physical": "ethernet"}[l.Kind], "mac": l.Match["mac"], "set_mac": l.MAC, "mtu": l.MTU,
-		"dhcp4": l.DHCP4, "dhcp6": l.DHCP6, "ipv6_mode": l.IPv6Mode, "optional": l.Optional, "wakeonlan": l.WakeOnLAN,
+		"mac": l.Match["mac"], "set_mac": l.MAC, "mtu": l.MTU,
+		"dhcp4": l.DHCP4, "dhcp6": l.DHCP6, "optional": l.Optional, "wakeonlan": l.WakeOnLAN,
 		"name_is_id": !l.SetName,
-	}
-	if plain["kind"] == "" {
-		plain["kind"] = l.Kind
 	}
 	if l.AcceptRA != nil {
 		plain["accept_ra"] = *l.AcceptRA
@@ -245,6 +243,11 @@ func (l *planLink) meets(want map[string]any, global planDNS) error {
 		w := want[key]
 		switch key {
 		case "name":
+		case "kind":
+			kinds := map[string]string{"ethernet": "physical", "infiniband": "physical"}
+			errs = append(errs, same(key, l.Kind, cmp.Or(kinds[fmt.Sprint(w)], fmt.Sprint(w))))
+		case "ipv6_mode":
+			errs = append(errs, same(key, l.mode6(), ipv6Mode(fmt.Sprint(w))))
 		case "addresses":
 			errs = append(errs, sameSet(key, l.Addresses, texts(w)))
 		case "routes":
@@ -280,6 +283,22 @@ func (l *planLink) meets(want map[string]any, global planDNS) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// mode6 is how the link gets IPv6 addresses, in one word.
+func (l *planLink) mode6() string {
+	if l.IPv6Mode == "" && l.DHCP6 {
+		return "stateful"
+	}
+	return ipv6Mode(l.IPv6Mode)
+}
+
+// ipv6Mode takes off what the sources put before the word.
+func ipv6Mode(s string) string {
+	for _, prefix := range []string{"ipv6_", "dhcpv6-", "dhcp-"} {
+		s = strings.TrimPrefix(s, prefix)
+	}
+	return s
 }
 
 func same(what string, got, want any) error {
@@ -326,60 +345,6 @@ func either(what string, own, global, want []string) error {
 		return nil
 	}
 	return sameSet(what, own, want)
-}
-
-// sameRoutes compares routes by what the wanted ones say of themselves.
-func sameRoutes(got []map[string]any, want any) error {
-	left := slices.Clone(got)
-	list, _ := want.([]any)
-	for _, w := range list {
-		r, _ := w.(map[string]any)
-		i := slices.IndexFunc(left, func(g map[string]any) bool { return routeMeets(g, r) })
-		if i < 0 {
-			return fmt.Errorf("there is no route %v in %v", r, got)
-		}
-		left = slices.Delete(left, i, i+1)
-	}
-	if len(left) > 0 {
-		return fmt.Errorf("more routes than wanted: %v", left)
-	}
-	return nil
-}
-
-func routeMeets(got, want map[string]any) bool {
-	names := map[string]string{"onlink": "on_link", "src": "from"}
-	for key, w := range want {
-		name := cmp.Or(names[key], key)
-		g := got[name]
-		if key == "to" {
-			if w == "default" && (g == "0.0.0.0/0" || g == "::/0") {
-				continue
-			}
-			w = withLength(fmt.Sprint(w))
-		}
-		if g == nil && (fmt.Sprint(w) == "0" || fmt.Sprint(w) == "false") {
-			continue
-		}
-		if !strings.EqualFold(fmt.Sprint(g), fmt.Sprint(w)) {
-			return false
-		}
-	}
-	// A gateway is what makes two routes differ; the rest may be left unsaid.
-	if got["via"] != nil && want["via"] == nil {
-		return false
-	}
-	return true
-}
-
-// withLength: an address alone is a destination of its own.
-func withLength(s string) string {
-	switch {
-	case strings.Contains(s, "/"):
-		return s
-	case strings.Contains(s, ":"):
-		return s + "/128"
-	}
-	return s + "/32"
 }
 
 func (l *planLink) matches(want any) error {
