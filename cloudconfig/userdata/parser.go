@@ -183,13 +183,24 @@ func (p *parser) record(c piece, kind string) int {
 	n := len(p.result.Parts) + 1
 	name := c.name
 	if name == "" {
-		name = fmt.Sprintf("part-%03d", len(p.leaves)+1)
+		name = unnamed(kind, len(p.leaves)+1)
 	}
 	p.result.Parts = append(p.result.Parts, Part{
 		Index: n, Parent: c.parent, Source: p.from, Name: name, Type: kind, Encoding: c.encoding, URL: c.url,
 		Declared: declaredOf(c, kind), Size: len(sum), SHA256: hex.EncodeToString(digest[:]),
 	})
 	return n - 1
+}
+
+// unnamed: leaves count from part-001; what is only taken apart has no number.
+func unnamed(kind string, n int) string {
+	switch kind {
+	case Archive:
+		return "archive"
+	case Include, IncludeOnce:
+		return "include"
+	}
+	return fmt.Sprintf("part-%03d", n)
 }
 
 func declaredOf(c piece, kind string) string {

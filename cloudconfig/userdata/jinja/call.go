@@ -76,9 +76,9 @@ func (r *render) call(e callExpr) (any, error) {
 		case "range":
 			return r.rangeOf(g, e.line)
 		case "dict":
-			return orEmpty(g.named), nil
+			return orEmpty(g.named), r.weigh(e.line, g.named)
 		case "namespace":
-			return &namespace{orEmpty(g.named)}, nil
+			return &namespace{orEmpty(g.named)}, r.weigh(e.line, g.named)
 		}
 		return nil, errorf(e.line, "'%s' is undefined or cannot be called; there are range, dict and namespace", of.name)
 	case attrExpr:
@@ -221,10 +221,19 @@ func textMethod(s, name string, g given) (any, bool) {
 	case "endswith":
 		return strings.HasSuffix(s, g.text(0, "", "")), true
 	case "replace":
+		if product(strings.Count(s, g.text(0, "", "")), len(g.text(1, "", ""))) {
+			return nil, false
+		}
 		return strings.Replace(s, g.text(0, "", ""), g.text(1, "", ""), int(g.int(2, "count", -1))), true
 	case "split":
+		if len(s) > maxElements {
+			return nil, false
+		}
 		return split(s, g), true
 	case "splitlines":
+		if strings.Count(s, "\n") > maxElements {
+			return nil, false
+		}
 		l := []any{}
 		for _, line := range strings.Split(strings.TrimSuffix(s, "\n"), "\n") {
 			l = append(l, line)
@@ -232,9 +241,12 @@ func textMethod(s, name string, g given) (any, bool) {
 		return l, true
 	case "join":
 		items, _ := iterate(g.arg(0, "", nil))
-		texts := make([]string, len(items))
+		texts, size := make([]string, len(items)), 0
 		for i := range items {
 			texts[i] = str(items[i])
+			if size += len(texts[i]) + len(s); size > maxMemory {
+				return nil, false
+			}
 		}
 		return strings.Join(texts, s), true
 	case "find":
@@ -269,6 +281,9 @@ func formatBraces(s string, g given) string {
 	var b strings.Builder
 	next := 0
 	for {
+		if b.Len() > maxMemory {
+			return b.String() // charged for, and refused
+		}
 		before, rest, ok := strings.Cut(s, "{")
 		b.WriteString(strings.ReplaceAll(before, "}}", "}"))
 		if !ok {
@@ -320,6 +335,9 @@ func format(s string, v any, line int) (string, error) {
 		}
 		if len(values) == 0 {
 			return "", errorf(line, "format %q has too few values", s)
+		}
+		if b.Len() > maxMemory {
+			return "", errorf(line, "format makes too much text")
 		}
 		spec, value := s[start:i], values[0]
 		values = values[1:]

@@ -37,6 +37,42 @@ func (r *render) charge(line, n int) error {
 	return nil
 }
 
+// weigh refuses values that are small to write and huge to look at: a list of
+// itself twice over, forty times. What it costs to look counts as steps.
+func (r *render) weigh(line int, v any) error {
+	n := 0
+	if !light(v, &n, 0) {
+		return errorf(line, "a value is larger than %d elements or nested more than %d deep", maxElements, maxNested)
+	}
+	r.steps += n / 8
+	return r.step(line)
+}
+
+func light(v any, n *int, depth int) bool {
+	if *n++; *n > maxElements || depth > maxNested {
+		return false
+	}
+	switch x := v.(type) {
+	case []any:
+		for _, e := range x {
+			if !light(e, n, depth+1) {
+				return false
+			}
+		}
+	case map[string]any:
+		for _, e := range x {
+			if !light(e, n, depth+1) {
+				return false
+			}
+		}
+	case *namespace:
+		return light(x.vars, n, depth+1)
+	case *loop:
+		return light(x.items, n, depth+1)
+	}
+	return true
+}
+
 func (r *render) write(line int, s string) error {
 	if r.out.Len()+len(s) > maxOutput {
 		return errorf(line, "template makes more than %d MB of text", maxOutput>>20)
@@ -222,7 +258,7 @@ func (r *render) setNode(n setNode) error {
 		return errorf(n.line, "%s is no namespace", n.targets[0])
 	}
 	ns.vars[n.attr] = v
-	return nil
+	return r.weigh(n.line, ns)
 }
 
 // capture renders a body to text.
@@ -309,6 +345,9 @@ func (r *render) list(items []expr) (any, error) {
 		}
 		l = append(l, v)
 	}
+	if err := r.weigh(0, l); err != nil {
+		return nil, err
+	}
 	return l, r.charge(0, 16*len(l))
 }
 
@@ -324,6 +363,9 @@ func (r *render) dict(e dictExpr) (any, error) {
 			return nil, err
 		}
 		m[str(k)] = v
+	}
+	if err := r.weigh(0, m); err != nil {
+		return nil, err
 	}
 	return m, r.charge(0, 64*len(m))
 }
@@ -631,7 +673,11 @@ func (r *render) joined(e binaryExpr, x, y any) (any, bool, error) {
 		}
 	case []any:
 		if b, ok := y.([]any); ok && e.op == "+" {
-			return slices.Concat(a, b), true, r.charge(e.line, 16*(len(a)+len(b)))
+			l := slices.Concat(a, b)
+			if err := r.weigh(e.line, l); err != nil {
+				return nil, true, err
+			}
+			return l, true, r.charge(e.line, 16*len(l))
 		}
 	}
 	return nil, false, nil

@@ -60,6 +60,9 @@ func (r *render) applyFilter(c call, v any, g given) (any, error) {
 	if out, ok := r.textFilter(c, v, g); ok {
 		return out, nil
 	}
+	if c.name == "replace" || c.name == "format" {
+		return nil, errorf(c.line, "filter %s cannot be done with these values", c.name)
+	}
 	return r.listFilter(c, v, g)
 }
 
@@ -81,8 +84,8 @@ func (r *render) textFilter(c call, v any, g given) (any, bool) {
 		return s, true
 	case "replace":
 		old, with := g.text(0, "old", ""), g.text(1, "new", "")
-		if grows := len(with) - len(old); grows > 0 && strings.Count(s, old)*grows > maxMemory {
-			return "", true
+		if product(strings.Count(s, old), len(with)) {
+			return nil, false
 		}
 		return strings.Replace(s, old, with, int(g.int(2, "count", -1))), true
 	case "e", "escape", "forceescape":
@@ -141,6 +144,9 @@ func indent(s string, g given) string {
 	pad := strings.Repeat(" ", int(max(0, min(g.int(0, "width", 4), 1000))))
 	if w, ok := g.arg(0, "width", nil).(string); ok {
 		pad = w
+	}
+	if product(strings.Count(s, "\n"), len(pad)) {
+		return s
 	}
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {

@@ -24,6 +24,8 @@ const (
 	maxMemory = 64 << 20
 	maxSteps  = 2_000_000
 	maxNested = 100
+	// maxElements of one value, with all that is in it.
+	maxElements = 200_000
 )
 
 // An Error says where a template is wrong. Line counts from the first line of

@@ -149,6 +149,9 @@ func floatText(f float64) string {
 	return s
 }
 
+// product is true if n pieces of a size are more than a template may hold.
+func product(n, size int) bool { return size > 0 && n > maxMemory/size }
+
 func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
 
 // iterate is what a for loop or a list filter sees.
@@ -159,6 +162,9 @@ func iterate(v any) ([]any, bool) {
 	case undefined:
 		return nil, true
 	case string:
+		if len(x) > maxElements {
+			return nil, false
+		}
 		var l []any
 		for _, r := range x {
 			l = append(l, string(r))
