@@ -48,6 +48,9 @@ func Load(ctx context.Context, c *cloudconfig.Config, online bool) (Project, []e
 		}
 		s, errs := Parse(name, &node, env)
 		problems = append(problems, errs...)
+		if s != nil && s.Console != "" && c.Rancher.ForceConsoleRebuild {
+			s.Rebuild = "always"
+		}
 		if s != nil && wanted(s) {
 			p.Services = append(p.Services, *s)
 		}
