@@ -19,6 +19,9 @@ var commands = []func() *cobra.Command{
 	newNetwork,
 	newService,
 	newCloudInit,
+	newOS,
+	newDev,
+	newEnv,
 }
 
 // Version is set by the linker: v0.1.0.
