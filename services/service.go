@@ -90,6 +90,8 @@ type Service struct {
 	// Rebuild is "always" (at each boot), "false" (never), or "" (when the
 	// definition or the image changed).
 	Rebuild string
+	// Online waits for a default route: io.rancher.os.after names the network.
+	Online bool
 	// After and Before name other services. One that is not there is no reason
 	// to wait.
 	After, Before []string
@@ -129,7 +131,9 @@ func (s *Service) readLabels() {
 	if r := l[labelRebuild]; r == "always" || r == "false" {
 		s.Rebuild = r
 	}
-	s.After = append(s.After, names(l[labelAfter])...)
+	after := names(l[labelAfter])
+	s.Online = slices.Contains(after, networkService)
+	s.After = append(s.After, after...)
 	s.Before = append(s.Before, names(l[labelBefore])...)
 }
 

@@ -204,7 +204,7 @@ func (r *run) bring(ctx context.Context, s *Service) (Action, error) {
 	if err != nil {
 		return Action{}, err
 	}
-	if id == "" || slices.Contains(s.After, networkService) {
+	if id == "" || s.Online {
 		if err := r.online(); err != nil { // the service may do without
 			r.Log.Warn("no default route", "service", s.Name, "err", err)
 		}

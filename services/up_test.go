@@ -251,3 +251,18 @@ func TestFilesAreThereBeforeTheStart(t *testing.T) {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
+
+func TestDependsOnNetworkDoesNotWaitForARoute(t *testing.T) {
+	for keys, want := range map[string]int{
+		"depends_on: [network], labels: {io.rancher.os.scope: system}":                  0,
+		"labels: {io.rancher.os.scope: system, io.rancher.os.after: network}":           1,
+		"labels: {io.rancher.os.scope: system, io.rancher.os.after: \"udev, network\"}": 1,
+	} {
+		f, asked := newFake("base"), 0
+		p := project(t, "network: {image: base, labels: {io.rancher.os.scope: system}}\nmine: {image: base, "+keys+"}\n")
+		_, err := Up(t.Context(), p, Options{System: f, Online: func(context.Context) error { asked++; return nil }})
+		if err != nil || asked != want {
+			t.Errorf("%s: asked %d times for a route, want %d (%v)", keys, asked, want, err)
+		}
+	}
+}
