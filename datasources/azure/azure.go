@@ -57,6 +57,10 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	if ovf == nil && !errors.Is(ovfErr, errNoOVF) {
 		return nil, ovfErr // a broken document must not be taken for none
 	}
+	if ovf == nil && doc.Extended.Compute.HasCustomData && errors.Is(ovfErr, errUnread) {
+		// There is custom data, on a disc that cannot be read just now.
+		return nil, ovfErr
+	}
 	if imdsErr != nil && env.Log != nil {
 		env.Log.Warn("no answer from IMDS", "err", imdsErr)
 	}

@@ -16,6 +16,9 @@ import (
 // provisioning drive have IMDS only.
 var errNoOVF = errors.New("no ovf-env.xml: not on a drive, not in " + seedDir + ", not in " + waagentDir)
 
+// errUnread says that there is a disc, and what is on it is not known.
+var errUnread = errors.New("a disc cannot be read")
+
 // waagentDir is where agents keep a copy of the document after the drive is
 // gone.
 const waagentDir = "/var/lib/waagent"
@@ -27,6 +30,7 @@ func findOVF(env datasources.Env) (*environment, string, error) {
 		e, err := parseOVF([]byte(b))
 		return e, "seed-dir (" + seedDir + ")", err
 	}
+	var errs []error
 	for _, b := range h.Blocks {
 		if b.FSType != "udf" && b.FSType != "iso9660" {
 			continue
@@ -36,7 +40,8 @@ func findOVF(env datasources.Env) (*environment, string, error) {
 			continue
 		}
 		if err != nil {
-			return nil, "", err
+			errs = append(errs, fmt.Errorf("%w: %w", errUnread, err)) // perhaps of another kind
+			continue
 		}
 		e, err := parseOVF(text)
 		if errors.Is(err, errNotAzure) {
@@ -48,7 +53,7 @@ func findOVF(env datasources.Env) (*environment, string, error) {
 		e, err := parseOVF([]byte(b))
 		return e, "seed-dir (" + waagentDir + ")", err
 	}
-	return nil, "imds", errNoOVF
+	return nil, "imds", errors.Join(append([]error{errNoOVF}, errs...)...)
 }
 
 func readDrive(h *datasources.Host, b datasources.Block) ([]byte, error) {

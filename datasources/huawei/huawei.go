@@ -6,13 +6,13 @@ package huawei
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"rancheros/datasources"
 	"rancheros/datasources/internal/imds"
+	"rancheros/datasources/internal/openstack"
 	"rancheros/datasources/internal/wire"
 )
 
@@ -52,27 +52,29 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	default:
 		return nil, err
 	}
-	var o wire.OpenStack
-	if o.Meta, err = c.Get(ctx, "/openstack/latest/meta_data.json"); err != nil {
-		return nil, err
-	}
-	for _, f := range []struct {
-		name string
-		to   *[]byte
-	}{
-		{"user_data", &o.User}, {"vendor_data.json", &o.Vendor}, {"vendor_data2.json", &o.Vendor2},
-		{"network_data.json", &o.Network},
-	} {
-		b, err := c.Get(ctx, "/openstack/latest/"+f.name)
-		if err != nil && !errors.Is(err, imds.ErrAbsent) {
-			return nil, err
-		}
-		*f.to = b
-	}
-	in, err := o.Instance(env.Host)
+	in, err := openstack.Tree{Get: getter(c), Version: openstack.Latest, Host: env.Host, Log: env.Log}.Read(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%s/openstack/latest: %w", c.Base(), err)
+		return nil, atBase(c, err)
 	}
+	in.Region = wire.Doc(in.Metadata).Str("region_id")
 	in.Subplatform = "metadata (" + c.Base() + ")"
 	return in, nil
+}
+
+// getter reads files; one must be there, and its status says why it is not.
+func getter(c *imds.Client) func(context.Context, string) ([]byte, error) {
+	return func(ctx context.Context, path string) ([]byte, error) {
+		if strings.HasSuffix(path, "/meta_data.json") {
+			return c.Get(ctx, "/"+path)
+		}
+		return c.Optional(ctx, "/"+path)
+	}
+}
+
+// atBase says where a document is that cannot be read, if the error does not.
+func atBase(c *imds.Client, err error) error {
+	if imds.Status(err) != 0 || strings.Contains(err.Error(), c.Base()) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", c.Base(), err)
 }

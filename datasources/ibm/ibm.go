@@ -14,7 +14,7 @@ import (
 
 	"rancheros/datasources"
 	"rancheros/datasources/internal/drive"
-	"rancheros/datasources/internal/wire"
+	"rancheros/datasources/internal/openstack"
 )
 
 // Kind is the IBM Cloud datasource.
@@ -25,6 +25,8 @@ var Kind = datasources.Kind{
 	Needs:    datasources.Local,
 	Detect:   detect,
 	Fetch:    fetch,
+	// All of IBM's drives have the same UUID: only the machine can tell.
+	Same: datasources.SameDMI,
 }
 
 const (
@@ -93,32 +95,16 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		return nil, err
 	}
 	defer d.Close()
-	in, err := readDrive(env.Host, d)
+	in, err := openstack.Tree{
+		Get:     func(_ context.Context, path string) ([]byte, error) { return d.Optional(path) },
+		Version: openstack.Latest,
+		Host:    env.Host,
+		Log:     env.Log,
+	}.Read(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("drive %s: %w", b.Name, err)
 	}
 	in.Drive = b.UUID
 	in.Subplatform = "config-disk (/dev/" + b.Name + ")"
 	return in, nil
-}
-
-func readDrive(h *datasources.Host, d *drive.Drive) (*datasources.Instance, error) {
-	var o wire.OpenStack
-	for _, f := range []struct {
-		name string
-		to   *[]byte
-	}{
-		{"meta_data.json", &o.Meta}, {"user_data", &o.User}, {"vendor_data.json", &o.Vendor},
-		{"network_data.json", &o.Network},
-	} {
-		b, err := d.Optional("openstack/latest/" + f.name)
-		if err != nil {
-			return nil, err
-		}
-		*f.to = b
-	}
-	if o.Meta == nil {
-		return nil, fmt.Errorf("openstack/latest/meta_data.json: %w", fs.ErrNotExist)
-	}
-	return o.Instance(h)
 }

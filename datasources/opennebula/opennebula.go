@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"rancheros/datasources"
@@ -24,6 +25,7 @@ var Kind = datasources.Kind{
 	Needs:    datasources.Local,
 	Detect:   detect,
 	Fetch:    fetch,
+	Same:     same,
 }
 
 const seedDir = paths.CloudInitLib + "/seed/opennebula"
@@ -40,6 +42,14 @@ func detect(h *datasources.Host) datasources.Finding {
 		return datasources.Finding{Match: datasources.Maybe, Evidence: fmt.Sprintf("drive %s is labelled %q", b.Name, b.Label)}
 	}
 	return datasources.Finding{}
+}
+
+// same compares the drive, which is made anew for each machine.
+func same(h *datasources.Host, saved datasources.Identity) bool {
+	if saved.Drive == "" {
+		return datasources.SameDMI(h, saved)
+	}
+	return slices.ContainsFunc(drive.Find(h, "CONTEXT", "CDROM"), func(b datasources.Block) bool { return b.UUID == saved.Drive })
 }
 
 func fetch(_ context.Context, env datasources.Env) (*datasources.Instance, error) {

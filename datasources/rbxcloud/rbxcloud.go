@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"rancheros/cloudconfig/network"
 	"rancheros/datasources"
@@ -23,6 +24,7 @@ var Kind = datasources.Kind{
 	Needs:    datasources.Local,
 	Detect:   detect,
 	Fetch:    fetch,
+	Same:     same,
 }
 
 const label = "CLOUDMD"
@@ -32,6 +34,14 @@ func detect(h *datasources.Host) datasources.Finding {
 		return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("drive %s is labelled %q", b.Name, b.Label)}
 	}
 	return datasources.Finding{}
+}
+
+// same compares the drive, which is made anew for each machine.
+func same(h *datasources.Host, saved datasources.Identity) bool {
+	if saved.Drive == "" {
+		return datasources.SameDMI(h, saved)
+	}
+	return slices.ContainsFunc(drive.Find(h, label), func(b datasources.Block) bool { return b.UUID == saved.Drive })
 }
 
 func fetch(_ context.Context, env datasources.Env) (*datasources.Instance, error) {
