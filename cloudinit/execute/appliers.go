@@ -49,6 +49,7 @@ var table = []struct {
 	{Applier{"scripts_user", Final, Instance, scriptsUser}, Instance},
 	{Applier{"runcmd", Final, Instance, runcmd}, Instance},
 	{Applier{"keys_to_console", Final, Instance, keysToConsole}, Instance},
+	{Applier{"check_in", Final, Instance, checkIn}, Instance},
 	{Applier{"phone_home", Final, Instance, phoneHome}, Instance},
 	{Applier{"final_message", Final, Boot, finalMessage}, Boot},
 	{Applier{"power_state", Final, Instance, powerState}, Instance},

@@ -129,6 +129,7 @@ func Run(ctx context.Context, t *Target, c *cloudconfig.Config, o Options) (*Rep
 		res, err := t.apply(ctx, a, c)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", a.Name, err))
+			t.failed = errors.Join(errs...)
 		}
 		r.Results = append(r.Results, res)
 	}

@@ -18,6 +18,14 @@ import (
 	"rancheros/cloudinit/tree"
 )
 
+// checkIn tells the cloud that this machine is ready, or what went wrong.
+func checkIn(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
+	if t.CheckIn == nil || !t.Live {
+		return Skip("the cloud expects to hear nothing")
+	}
+	return t.Set("check-in", "done", func() error { return t.CheckIn(ctx, t.failed) })
+}
+
 // phoneHome tells a web server who we are.
 func phoneHome(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	p := c.PhoneHome

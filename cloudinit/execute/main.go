@@ -66,8 +66,14 @@ func parse(args []string, stderr io.Writer) (*flags, error) {
 	return f, nil
 }
 
+// A Program is cloud-init-execute with what only cmd/ros knows.
+type Program struct {
+	// CheckIn is Target.CheckIn.
+	CheckIn func(ctx context.Context, failed error) error
+}
+
 // Main is the program cloud-init-execute.
-func Main(ctx context.Context, args []string) int {
+func (p Program) Main(ctx context.Context, args []string) int {
 	f, err := parse(args, os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -76,7 +82,7 @@ func Main(ctx context.Context, args []string) int {
 		fmt.Fprintln(os.Stderr, "cloud-init-execute:", err)
 		return 2
 	}
-	report, err := f.run(ctx)
+	report, err := f.run(ctx, p)
 	if report != nil {
 		if perr := report.Print(os.Stdout, f.output == "json"); perr != nil {
 			err = errors.Join(err, perr)
@@ -89,7 +95,7 @@ func Main(ctx context.Context, args []string) int {
 	return 0
 }
 
-func (f *flags) run(ctx context.Context) (*Report, error) {
+func (f *flags) run(ctx context.Context, p Program) (*Report, error) {
 	open := tree.Open
 	if f.dryRun {
 		open = tree.Plan
@@ -99,8 +105,8 @@ func (f *flags) run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	t := New(tr)
-	t.Chroot = f.chroot
-	done := t.openOutput()
+	t.Chroot, t.CheckIn = f.chroot, p.CheckIn
+	done := t.OpenOutput()
 	defer done()
 	o := Options{Again: f.again}
 	if f.only != "" {
@@ -122,9 +128,9 @@ func (f *flags) run(ctx context.Context) (*Report, error) {
 	return report, errors.Join(err, tr.Close())
 }
 
-// openOutput sends what programs print into the log file and what is for
+// OpenOutput sends what programs print into the log file and what is for
 // people to the console.
-func (t *Target) openOutput() (done func()) {
+func (t *Target) OpenOutput() (done func()) {
 	if t.Tree.Planned() {
 		return func() {}
 	}

@@ -57,10 +57,15 @@ type Target struct {
 	// Output gets what programs print; nil: Console.
 	Output io.Writer
 
+	// CheckIn tells the cloud how provisioning went, where the cloud expects to
+	// hear; nil: nobody to tell.
+	CheckIn func(ctx context.Context, failed error) error
 	// Later are programs to start when everything is recorded: the shutdown of
 	// power_state.
 	Later [][]string
 
+	// failed is what went wrong in this run so far.
+	failed   error
 	applier  string
 	warnings []string
 	// undone: the applier's programs belong to another machine.

@@ -2,12 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"rancheros/cloudconfig"
+	"rancheros/cloudinit/execute"
 	"rancheros/cloudinit/save"
+	"rancheros/cloudinit/state"
+	"rancheros/cloudinit/tree"
 	"rancheros/cmd/ros/cli"
 	"rancheros/datasources"
 	"rancheros/datasources/all"
@@ -19,13 +25,38 @@ func cloudInitSave(ctx context.Context, args []string) int {
 	return save.Defaults{Kinds: all.Kinds(), BringUp: bringUp, Names: namedDatasources}.Main(ctx, args)
 }
 
+// cloudInitExecute is the program cloud-init-execute.
+func cloudInitExecute(ctx context.Context, args []string) int {
+	return execute.Program{CheckIn: checkIn}.Main(ctx, args)
+}
+
+// checkIn tells the cloud of this machine how provisioning went.
+func checkIn(ctx context.Context, failed error) error {
+	t, err := tree.Open("/")
+	if err != nil {
+		return err
+	}
+	known, err := state.Load(t)
+	if err = errors.Join(err, t.Close()); err != nil || known == nil {
+		return err
+	}
+	kind, ok := datasources.Find(all.Kinds(), known.Identity.Datasource)
+	if !ok || kind.Report == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	env := datasources.Env{Host: datasources.ThisHost(), Version: cli.Version, Log: slog.New(slog.DiscardHandler)}
+	return kind.Report(ctx, env, &known.Instance, failed)
+}
+
 // cloudInit is the program cloud-init, for callers of upstream's.
 func cloudInit(ctx context.Context, args []string) int {
 	// `ros cloud-init` is our own command, with more in it.
 	if filepath.Base(os.Args[0]) != "cloud-init" {
 		return cli.Main(ctx, append([]string{"cloud-init"}, args...), os.Stdin, os.Stdout, os.Stderr)
 	}
-	return cli.CloudInitMain(ctx, args, cloudInitSave)
+	return cli.CloudInitMain(ctx, args, cli.Programs{Save: cloudInitSave, Execute: cloudInitExecute})
 }
 
 // namedDatasources is what the layers of our OS name; elsewhere there are none.

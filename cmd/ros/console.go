@@ -85,7 +85,9 @@ func apply(c *cloudconfig.Config, phases ...execute.Phase) func(context.Context)
 		}
 		defer t.Close()
 		target := execute.New(t)
-		target.Log = kmsg.Logger(slog.LevelInfo)
+		target.Log, target.CheckIn = kmsg.Logger(slog.LevelInfo), checkIn
+		done := target.OpenOutput()
+		defer done()
 		_, err = execute.Config(ctx, target, c, execute.Options{Phases: phases})
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"rancheros/cloudinit/execute"
 	"rancheros/cmd/ros/cli"
 	"rancheros/init/boot"
 	"rancheros/init/power"
@@ -30,7 +29,7 @@ var applets = map[string]applet{
 	"init":               boot.Main,
 	boot.SysinitApplet:   boot.SysinitMain,
 	"cloud-init-save":    cloudInitSave,
-	"cloud-init-execute": execute.Main,
+	"cloud-init-execute": cloudInitExecute,
 	"cloud-init":         cloudInit,
 	"cloud-id":           cli.CloudIDMain,
 	"cloud-init-per":     cli.CloudInitPerMain,

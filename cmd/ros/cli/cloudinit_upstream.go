@@ -20,10 +20,16 @@ import (
 // printEvents is one way to show a record.
 type printEvents = func(io.Writer, []state.Event) error
 
-// CloudInitMain is the program cloud-init as callers of upstream's know it;
-// save is the program cloud-init-save. Exit codes are upstream's.
-func CloudInitMain(ctx context.Context, args []string, save func(context.Context, []string) int) int {
-	root := newUpstream(save)
+// Programs are those that cloud-init runs.
+type Programs struct {
+	// Save is cloud-init-save, Execute is cloud-init-execute.
+	Save, Execute func(ctx context.Context, args []string) int
+}
+
+// CloudInitMain is the program cloud-init as callers of upstream's know it.
+// Exit codes are upstream's.
+func CloudInitMain(ctx context.Context, args []string, p Programs) int {
+	root := newUpstream(p)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -40,7 +46,7 @@ func CloudInitMain(ctx context.Context, args []string, save func(context.Context
 	return 1
 }
 
-func newUpstream(save func(context.Context, []string) int) *cobra.Command {
+func newUpstream(p Programs) *cobra.Command {
 	root := &cobra.Command{Use: "cloud-init", Short: "Provision this machine as its cloud and user-data say",
 		SilenceUsage: true, SilenceErrors: true, Version: strings.TrimPrefix(Version, "v")}
 	root.SetVersionTemplate(os.Args[0] + " {{.Version}} (ros)\n")
@@ -52,10 +58,10 @@ func newUpstream(save func(context.Context, []string) int) *cobra.Command {
 		if !allStages {
 			return c.Help()
 		}
-		return errors.Join(exitOf(save(c.Context(), nil)), exitOf(execute.Main(c.Context(), nil)))
+		return errors.Join(exitOf(p.Save(c.Context(), nil)), exitOf(p.Execute(c.Context(), nil)))
 	}
 	root.AddCommand(newCloudInitStatus(), newCloudInitQuery(), newCloudInitClean(), newCloudInitAnalyze(),
-		upstreamInit(save), upstreamModules(), upstreamSingle(), upstreamSchema(), upstreamFeatures())
+		upstreamInit(p), upstreamModules(p), upstreamSingle(p), upstreamSchema(), upstreamFeatures())
 	return root
 }
 
@@ -69,12 +75,12 @@ func exitOf(code int) error {
 
 // upstreamInit is `init --local`, which saves, and `init`, which does what comes
 // before users and files.
-func upstreamInit(save func(context.Context, []string) int) *cobra.Command {
+func upstreamInit(p Programs) *cobra.Command {
 	var local bool
 	c := &cobra.Command{Use: "init", Short: "Find the datasource (--local), then prepare the machine", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if local {
-				return exitOf(save(c.Context(), []string{"-local"}))
+				return exitOf(p.Save(c.Context(), []string{"-local"}))
 			}
 			t, err := tree.Open("/")
 			if err != nil {
@@ -85,28 +91,28 @@ func upstreamInit(save func(context.Context, []string) int) *cobra.Command {
 				return err
 			}
 			if !saved {
-				if err := exitOf(save(c.Context(), nil)); err != nil {
+				if err := exitOf(p.Save(c.Context(), nil)); err != nil {
 					return err
 				}
 			}
-			return exitOf(execute.Main(c.Context(), []string{"-pre-console"}))
+			return exitOf(p.Execute(c.Context(), []string{"-pre-console"}))
 		}}
 	c.Flags().BoolVarP(&local, "local", "l", false, "only find the datasource")
 	c.Flags().StringSliceP("file", "f", nil, "accepted, and of no effect")
 	return c
 }
 
-func upstreamModules() *cobra.Command {
+func upstreamModules(p Programs) *cobra.Command {
 	var mode string
 	c := &cobra.Command{Use: "modules", Short: "Apply users and files (config), or run scripts (final)", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch mode {
 			case "init":
-				return exitOf(execute.Main(c.Context(), []string{"-pre-console"}))
+				return exitOf(p.Execute(c.Context(), []string{"-pre-console"}))
 			case "config":
-				return exitOf(execute.Main(c.Context(), []string{"-config"}))
+				return exitOf(p.Execute(c.Context(), []string{"-config"}))
 			case "final":
-				return exitOf(execute.Main(c.Context(), []string{"-final"}))
+				return exitOf(p.Execute(c.Context(), []string{"-final"}))
 			}
 			return &ExitError{2, fmt.Errorf("--mode is %q; init, config and final are possible", mode)}
 		}}
@@ -122,7 +128,7 @@ var upstreamNames = map[string]string{
 	"power_state_change": "power_state", "scripts_user": "scripts_user,runcmd",
 }
 
-func upstreamSingle() *cobra.Command {
+func upstreamSingle(p Programs) *cobra.Command {
 	var name, frequency, file string
 	c := &cobra.Command{Use: "single", Short: "Run one module", Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -138,7 +144,7 @@ func upstreamSingle() *cobra.Command {
 				if frequency == "always" || frequency == "" {
 					args = append(args, "-again")
 				}
-				return exitOf(execute.Main(c.Context(), args))
+				return exitOf(p.Execute(c.Context(), args))
 			}
 			o := documentOptions{root: "/", only: name, output: "text"}
 			return o.run(c, file, command.Apply)
