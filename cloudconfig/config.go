@@ -132,7 +132,7 @@ type Handling struct {
 // A VendorData is what may be done with vendor data.
 type VendorData struct {
 	// Enabled: false ignores vendor data. Default true.
-	Enabled *bool `yaml:"enabled"`
+	Enabled Choice `yaml:"enabled"`
 	// Prefix is a command that vendor scripts are run by.
 	Prefix StringList `yaml:"prefix"`
 	// DisabledHandlers names kinds of parts that are left out.
@@ -150,7 +150,7 @@ type Updates struct {
 
 // A Reporter is one receiver of progress events.
 type Reporter struct {
-	// Type is log, print, webhook, hyperv or none.
+	// Type is log, print, webhook or hyperv.
 	Type string `yaml:"type"`
 	// Level of log events, as `INFO`.
 	Level string `yaml:"level"`

@@ -10,14 +10,14 @@ import (
 // groups: text, map of members, or list of both.
 func groups() *shape.Shape {
 	byName := func() *shape.Shape {
-		return shape.MapOf(shape.Either(shape.Text(), stringList())).AtLeast(1)
+		return shape.MapOf(shape.Either(shape.Text(), stringList().AtLeast(1)))
 	}
 	list := shape.ListOf(shape.Either(shape.Text(), byName())).AtLeast(1)
 	return shape.Either(shape.Text(), list, byName())
 }
 
 func users() *shape.Shape {
-	one := shape.Either(userKeys().Needs("name").Needs("snapuser"), shape.Text(), stringList())
+	one := shape.Either(userKeys(), shape.Text(), stringList())
 	return shape.Either(shape.ListOf(one), shape.Text(), shape.Of(shape.Map))
 }
 
@@ -35,13 +35,13 @@ func userKeys() *shape.Shape {
 		shape.K("no_create_home", flag()),
 		shape.K("primary_group", text()),
 		shape.K("groups", shape.Either(text(), keys(),
-			shape.MapOf(nil).Outdated("23.1", "write a list"))),
+			shape.MapOf(shape.Nothing().Outdated("23.1", "write a list")))),
 		shape.K("create_groups", flag()),
 		shape.K("no_user_group", flag()),
 		shape.K("system", flag()),
 		shape.K("shell", text()),
 		shape.K("sudo", shape.Either(text(), keys(), shape.Nothing(),
-			shape.OneOf(false).Outdated("22.2", "write null"))),
+			shape.Flag().Outdated("22.2", "write null"))),
 		shape.K("doas", keys()),
 		shape.K("lock_passwd", flag()),
 		shape.K("passwd", text()),
@@ -67,7 +67,7 @@ func userKeys() *shape.Shape {
 		oldKey("selinux-user", "24.2", "selinux_user", text()),
 		oldKey("ssh-import-id", "24.2", "ssh_import_id", keys()),
 		oldKey("ssh-redirect-user", "24.2", "ssh_redirect_user", shape.Either(flag(), text())),
-	)
+	).Needs("name").Needs("snapuser")
 }
 
 func isDay(s string) bool {
@@ -121,7 +121,7 @@ func chpasswd() *shape.Shape {
 	return shape.Object(
 		shape.K("expire", shape.Flag()),
 		shape.K("users", shape.ListOf(shape.Either(given, random))),
-		shape.K("list", shape.Either(shape.Text(), shape.ListOf(pair).AtLeast(1).Distinct()).
+		shape.K("list", shape.Either(shape.Text(), shape.ListOf(pair).AtLeast(1)).
 			Outdated("22.2", "use users")),
 	)
 }

@@ -39,7 +39,7 @@ func ansible() *shape.Shape {
 			shape.K("run_ansible", shape.ListOf(playbook)),
 		)),
 		shape.K("pull", shape.Either(shape.ListOf(pull()), pull().Outdated("25.2", "write a list"))),
-	).AtLeast(1)
+	)
 }
 
 func puppet() *shape.Shape {
@@ -69,7 +69,7 @@ func chef() *shape.Shape {
 		shape.K("initial_attributes", anyMap()),
 		shape.K("install_type", shape.Text().Matching("packages, gems or omnibus", "^(packages|gems|omnibus)$",
 			func(s string) bool { return s == "packages" || s == "gems" || s == "omnibus" })),
-		shape.K("run_list", stringList().AtLeast(1)),
+		shape.K("run_list", stringList()),
 	)
 	for _, name := range []string{"config_path", "validation_cert", "validation_key", "firstboot_path", "client_key",
 		"encrypted_data_bag_secret", "environment", "file_backup_path", "file_cache_path", "json_attribs", "log_level",

@@ -163,7 +163,7 @@ var Keys = []Key{
 
 func stringList() *shape.Shape      { return shape.ListOf(shape.Text()) }
 func distinctStrings() *shape.Shape { return stringList().Distinct() }
-func anyMap() *shape.Shape          { return shape.MapOf(nil) }
+func anyMap() *shape.Shape          { return shape.Of(shape.Map) }
 func anyList() *shape.Shape         { return shape.Of(shape.List) }
 
 // oldFlag and its like are keys spelt with a hyphen.

@@ -34,7 +34,7 @@ func check(t *testing.T, doc string) (errors, warnings int) {
 func TestWhatModulesTake(t *testing.T) {
 	for _, doc := range []string{
 		"users: [default, a, {name: b, uid: 7, sudo: null, groups: [x]}, {snapuser: s@example.com}]",
-		"user: {name: b, shell: /bin/sh}",
+		"user: {name: b, shell: /bin/sh}", "groups: {}",
 		"groups: [a, {b: [c, d]}, {e: f}]",
 		"ssh_keys: {ed25519_private: k, rsa_certificate: k}",
 		"ssh_genkeytypes: [rsa, ed25519]",
@@ -85,7 +85,7 @@ func TestWhatModulesTake(t *testing.T) {
 func TestWhatModulesRefuse(t *testing.T) {
 	for _, doc := range []string{
 		"users: [{gecos: nobody}]", "users: [{name: a, inactive: 5}]", "users: [{name: a, expiredate: 2030-01-01}]",
-		"groups: {a: 1}", "groups: []", "ssh_keys: {dsa_public: k}", "ssh_authorized_keys: k", "ssh_genkeytypes: [dsa]",
+		"groups: {a: 1}", "groups: []", "groups: {a: []}", "user: {uid: 7}", "ssh_keys: {dsa_public: k}", "ssh_authorized_keys: k", "ssh_genkeytypes: [dsa]",
 		"ssh: {}", "chpasswd: {users: [{name: a, type: text}]}", "chpasswd: {list: [nocolon]}", "chpasswd: {list: []}",
 		"manage_etc_hosts: sometimes", "manage_resolv_conf: 'true'", "resolv_conf: {search: [a]}",
 		"write_files: [{content: c}]", "write_files: [{path: /a, encoding: zip}]", "write_files: [{path: /a, source: {}}]",
