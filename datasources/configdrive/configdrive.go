@@ -150,7 +150,7 @@ func read(ctx context.Context, env datasources.Env, d *drive.Drive) (*datasource
 	case d.Exists("ec2/latest/meta-data.json"):
 		return ec2(d)
 	case d.Exists("meta.js"):
-		return first(d)
+		return first(env, d)
 	}
 	return nil, errors.New("it has neither openstack/, cloudstack/, ec2/latest/meta-data.json nor meta.js")
 }

@@ -7,6 +7,7 @@ import (
 
 	"rancheros/datasources"
 	"rancheros/datasources/internal/drive"
+	"rancheros/datasources/internal/eni"
 	"rancheros/datasources/internal/wire"
 )
 
@@ -80,7 +81,7 @@ func cloudStack(d *drive.Drive) (*datasources.Instance, error) {
 
 // first reads the first layout that OpenStack had: meta.js says what of it the
 // user wants.
-func first(d *drive.Drive) (*datasources.Instance, error) {
+func first(env datasources.Env, d *drive.Drive) (*datasources.Instance, error) {
 	md := wire.Doc{}
 	if b, err := d.Optional("meta.js"); err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func first(d *drive.Drive) (*datasources.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	eni, err := d.Optional("etc/network/interfaces")
+	text, err := d.Optional("etc/network/interfaces")
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +108,12 @@ func first(d *drive.Drive) (*datasources.Instance, error) {
 	if in.ID == "" {
 		in.ID = defaultID
 	}
-	if eni != nil {
-		md["network_config"] = string(eni)
+	if text != nil {
+		md["network_config"] = string(text)
+		in.Network, err = eni.Parse(env.Host, string(text))
+		if err != nil && env.Log != nil {
+			env.Log.Warn("parts of etc/network/interfaces left out", "datasource", "configdrive", "error", err)
+		}
 	}
 	return in, nil
 }

@@ -159,7 +159,7 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	if in.ID == "" {
 		in.ID = DefaultID
 	}
-	network, err := wire.Network(env.Host, s.network)
+	network, err := s.networkOf(env.Host)
 	if err != nil && env.Log != nil {
 		// A machine without its network is still one that a person can log in to.
 		env.Log.Warn("network-config left out", "datasource", "nocloud", "error", err)

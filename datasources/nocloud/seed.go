@@ -10,8 +10,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"rancheros/cloudconfig/network"
 	"rancheros/datasources"
 	"rancheros/datasources/internal/drive"
+	"rancheros/datasources/internal/eni"
 	"rancheros/datasources/internal/imds"
 	"rancheros/datasources/internal/wire"
 )
@@ -208,4 +210,13 @@ func (s *seed) add(read func(string) ([]byte, error), from string) error {
 	}
 	s.from = append(s.from, from)
 	return nil
+}
+
+// networkOf is network-config, else the file for ifupdown that old seeds have in
+// their meta-data.
+func (s *seed) networkOf(h *datasources.Host) (*network.Config, error) {
+	if text, ok := s.meta["network-interfaces"].(string); ok && len(s.network) == 0 {
+		return eni.Parse(h, text)
+	}
+	return wire.Network(h, s.network)
 }

@@ -16,6 +16,7 @@ import (
 
 	"rancheros/cloudconfig/network"
 	"rancheros/datasources"
+	"rancheros/datasources/internal/eni"
 	"rancheros/datasources/internal/wire"
 )
 
@@ -166,8 +167,8 @@ func (t Tree) content(ctx context.Context, name string) ([]byte, error) {
 	return b, err
 }
 
-// network reads network_data.json. The older network_config, a file for
-// Debian's ifupdown, is kept as it is.
+// network reads network_data.json, else the older network_config, a file for
+// Debian's ifupdown.
 func (t Tree) network(ctx context.Context, in *datasources.Instance, d wire.Doc) error {
 	b, err := t.Get(ctx, t.path("network_data.json"))
 	if err != nil {
@@ -185,7 +186,17 @@ func (t Tree) network(ctx context.Context, in *datasources.Instance, d wire.Doc)
 		return err
 	}
 	in.Metadata["network_config"] = string(eni)
+	in.Network = t.interfaces(eni)
 	return nil
+}
+
+// interfaces reads a file for ifupdown; what is wrong in it is left out.
+func (t Tree) interfaces(text []byte) *network.Config {
+	c, err := eni.Parse(t.Host, string(text))
+	if err != nil && t.Log != nil {
+		t.Log.Warn("parts of network_config left out", "error", err)
+	}
+	return c
 }
 
 func (t Tree) networkData(in *datasources.Instance, b []byte) error {
