@@ -24,6 +24,8 @@ const (
 	maxNodes = 200_000
 	maxDepth = 100
 	maxBytes = 64 << 20
+	// maxMarks bounds what the parser may be asked to hold before anything is known.
+	maxMarks = 1_000_000
 )
 
 // A Problem is something that is accepted although it is likely a mistake.
@@ -48,6 +50,9 @@ func (e *Error) Error() string {
 // Parse reads exactly one document. An empty document is a nil node.
 // The error is an *Error.
 func Parse(data []byte) (*yaml.Node, []Problem, error) {
+	if n := marks(data); n > maxMarks {
+		return nil, nil, &Error{Message: fmt.Sprintf("more than %d lines and elements", maxMarks)}
+	}
 	var root yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	if err := d.Decode(&root); errors.Is(err, io.EOF) {
@@ -77,6 +82,17 @@ func Parse(data []byte) (*yaml.Node, []Problem, error) {
 		return nil, r.problems, nil
 	}
 	return n, r.problems, nil
+}
+
+// marks counts what values of a document begin or end with.
+func marks(data []byte) int {
+	n := 0
+	for _, c := range data {
+		if c == '\n' || c == ',' || c == '[' || c == '{' {
+			n++
+		}
+	}
+	return n
 }
 
 // syntaxError takes the line out of yaml.v3's message: "yaml: line 3: ...".
