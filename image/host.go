@@ -28,6 +28,7 @@ var engine = map[string][]string{
 var rosNames = []string{
 	"cloud-init", "cloud-init-save", "cloud-init-execute", "netconf", "respawn",
 	"poweroff", "reboot", "halt", "shutdown",
+	"cloud-id", "rancherctl", "system-cron", "udev-settle", "user-docker", "wait-for-docker",
 }
 
 // makeImages composes the system images: each is a layer over its base.
@@ -41,8 +42,11 @@ func (b *build) makeImages(ctx context.Context) error {
 		if err := b.addSystemFiles(t); err != nil {
 			return err
 		}
-		b.trees[name] = t
 		p := b.profiles.byName[name]
+		if p.Base == "" {
+			addRosNames(t)
+		}
+		b.trees[name] = t
 		only := t
 		if p.Base != "" {
 			if only, err = t.Minus(b.trees[p.Base]); err != nil {
@@ -60,6 +64,14 @@ func (b *build) makeImages(ctx context.Context) error {
 		b.Log("  %-12s %6.1f MB on its base", name, float64(only.Size())/1e6)
 	}
 	return nil
+}
+
+// addRosNames links the names of ros in an image; ros itself is the machine's,
+// bound into every container.
+func addRosNames(t *tree.Tree) {
+	for _, name := range rosNames {
+		t.AddLink("usr/bin/"+name, "ros", ours)
+	}
 }
 
 // env is the environment of an image: its own, or else that of its base.
