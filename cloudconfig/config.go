@@ -132,7 +132,7 @@ type Handling struct {
 // A VendorData is what may be done with vendor data.
 type VendorData struct {
 	// Enabled: false ignores vendor data. Default true.
-	Enabled Choice `yaml:"enabled"`
+	Enabled *bool `yaml:"enabled"`
 	// Prefix is a command that vendor scripts are run by.
 	Prefix StringList `yaml:"prefix"`
 	// DisabledHandlers names kinds of parts that are left out.

@@ -190,7 +190,7 @@ func TestExplainTellsRemovalsAndSecrets(t *testing.T) {
 
 func TestOldAndForeignKeysDoNotCostTheLayer(t *testing.T) {
 	c, tr, err := Resolve(layers("hostname: h\npackages: [a]\nca-certs: {trusted: [x], remove-defaults: true}\nvendor_data: {enabled: 'no'}\n")...)
-	if err != nil || c.VendorData.Enabled.Bool(true) || c.Hostname != "h" || !c.CACerts.RemoveDefaults {
+	if err != nil || *c.VendorData.Enabled || c.Hostname != "h" || !c.CACerts.RemoveDefaults {
 		t.Errorf("hostname %q, ca_certs %+v, %v", c.Hostname, c.CACerts, err)
 	}
 	if ps := tr.Unsupported(); len(ps) != 1 || !strings.HasPrefix(ps[0].String(), "a.yml:2:1: warning: packages: not supported") {

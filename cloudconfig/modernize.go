@@ -2,6 +2,7 @@ package cloudconfig
 
 import (
 	"fmt"
+	"strconv"
 
 	"gopkg.in/yaml.v3"
 )
@@ -43,6 +44,8 @@ func modernize(file string, root *yaml.Node) Problems {
 		switch key := root.Content[i].Value; key {
 		case "ca_certs":
 			ps = append(ps, renameKeys(file, v, key, caRenames)...)
+		case "vendor_data", "vendor_data2":
+			unquoteBool(child(v, "enabled"))
 		case "user":
 			ps = append(ps, renameKeys(file, v, key, userRenames)...)
 		case "users":
@@ -56,6 +59,17 @@ func modernize(file string, root *yaml.Node) Problems {
 		}
 	}
 	return ps
+}
+
+// unquoteBool makes a bool of a string that says one, where strings were
+// allowed once.
+func unquoteBool(n *yaml.Node) {
+	if n == nil || n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
+		return
+	}
+	if c := Choice(n.Value); c.Bool(true) == c.Bool(false) {
+		n.Tag, n.Style, n.Value = "!!bool", 0, strconv.FormatBool(c.Bool(false))
+	}
 }
 
 func renameKeys(file string, m *yaml.Node, path string, table []rename) Problems {
