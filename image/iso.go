@@ -57,7 +57,7 @@ func (b *build) writeISO(ctx context.Context) error {
 		return err
 	}
 	t.AddFile("boot/grub/eltorito.img", 0o644, tree.Bytes(core), ours)
-	esp, err := b.espImage(ctx, paths.LabelISO)
+	esp, err := b.espImage(ctx, paths.LabelISO, 0)
 	if err != nil {
 		return err
 	}
@@ -122,8 +122,9 @@ func (b *build) grub(ctx context.Context, f firmware, label string) ([]byte, err
 	return os.ReadFile(out)
 }
 
-// espImage makes a FAT file system with GRUB for UEFI in it.
-func (b *build) espImage(ctx context.Context, label string) ([]byte, error) {
+// espImage makes a FAT file system with GRUB for UEFI in it, of the given size or
+// as small as can be.
+func (b *build) espImage(ctx context.Context, label string, size int64) ([]byte, error) {
 	program, err := b.grub(ctx, uefi, label)
 	if err != nil {
 		return nil, err
@@ -138,7 +139,9 @@ func (b *build) espImage(ctx context.Context, label string) ([]byte, error) {
 		return nil, err
 	}
 	// Room for the file and for FAT itself, in whole 32 KiB.
-	size := (int64(len(program)) + 160<<10) &^ (32<<10 - 1)
+	if size == 0 {
+		size = (int64(len(program)) + 160<<10) &^ (32<<10 - 1)
+	}
 	if err := os.WriteFile(img, nil, 0o644); err != nil {
 		return nil, err
 	}

@@ -32,8 +32,12 @@ type Profile struct {
 	// Exclude are patterns of files that are left out, Keep of those that stay.
 	Exclude []string `yaml:"exclude"`
 	Keep    []string `yaml:"keep"`
+	// LoadByName are libraries to keep although no program is linked with them.
+	LoadByName []string `yaml:"load_by_name"`
 	// Links are symlinks: name to target.
 	Links map[string]string `yaml:"links"`
+	// Busybox makes links to busybox for those of its programs that are not there.
+	Busybox bool `yaml:"busybox"`
 	// Files are folders below templates/image/files that are copied over it.
 	Files []string `yaml:"files"`
 	// Modes are permissions of Files other than 0644, and owners, as
@@ -181,7 +185,9 @@ func (p *profiles) compose(name string, packages map[string]*tree.Tree, order []
 			return nil, err
 		}
 	}
-	return t, nil
+	return t, pruneLibraries(t, func(name string) bool {
+		return keeps(chain, name) || slices.ContainsFunc(chain, func(x *Profile) bool { return tree.Match(x.LoadByName, name) })
+	})
 }
 
 func keeps(chain []*Profile, name string) bool {
@@ -194,6 +200,9 @@ func (p *profiles) own(t *tree.Tree, x *Profile) error {
 		if err := addFolder(t, "", filepath.Join(p.dir, "files", folder)); err != nil {
 			return err
 		}
+	}
+	if x.Busybox {
+		addBusybox(t)
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.Links)) {
 		t.AddLink(name, x.Links[name], ours)

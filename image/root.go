@@ -73,4 +73,3 @@ func (b *build) writeArchives(context.Context) error {
 	return nil
 }
 
-func (b *build) writeDisk(context.Context) error     { return nil }
