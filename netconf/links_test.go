@@ -78,6 +78,17 @@ func TestDevicesSwapTheirNames(t *testing.T) {
 	}
 }
 
+func TestADeviceMatchedByNameStaysMatchedWhenItIsRenamed(t *testing.T) {
+	newWire(t, "m0", "10.1.0.1/24")
+	t.Cleanup(func() { exec.Command("ip", "link", "del", "lan7").Run() })
+	cfg := links(network.Link{ID: "lan", Kind: network.Physical, Name: "lan7", Match: network.Match{Name: "m*"}, Addresses: prefixes("10.1.0.5/24")})
+	settle(t, cfg)
+	settle(t, cfg)
+	if !has(t, "addr", "show", "lan7", "10.1.0.5/24") {
+		t.Errorf("links: %s", ip(t, "addr"))
+	}
+}
+
 func TestAHookThatFailsIsNamed(t *testing.T) {
 	err := runHook(t.Context(), "eth9", "echo not for $iface >&2; exit 3")
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "not for eth9") {

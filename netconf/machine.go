@@ -180,9 +180,10 @@ func (m *machine) took6(got *Lease6, t Target) error {
 	return m.change(t, func(l *Lease) { l.V6 = got })
 }
 
-func (m *machine) optional() map[string]bool {
+// optional links are those that boot does not wait for.
+func optional(targets []Target) map[string]bool {
 	out := map[string]bool{}
-	for _, t := range m.targets {
+	for _, t := range targets {
 		out[t.Name] = t.Config.Optional
 	}
 	return out

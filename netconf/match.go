@@ -23,6 +23,7 @@ type Target struct {
 const (
 	byMAC = iota
 	byName
+	byNewName
 	byDriver
 	byGlob
 	noMatch
@@ -146,6 +147,9 @@ func fits(l network.Link, d Link) (rank int, glob string) {
 			rank = byName
 		case isGlob(m.Name) && globs(m.Name, d.Name):
 			rank, glob = byGlob, m.Name
+		case l.Name != "" && l.Name == d.Name:
+			// It had the name that is matched until we gave it this one.
+			rank = byNewName
 		default:
 			return noMatch, ""
 		}

@@ -86,11 +86,12 @@ func Up(ctx context.Context, cfg *network.Config, o Options) (*Result, error) {
 	if err := m.keepHooks(); err != nil {
 		m.log.Warn("network commands will be run again by the network service", "err", err)
 	}
+	targets, _ := m.snapshot()
 	res := &Result{Problems: m.problems}
-	events := make(chan LinkRecord, 2*len(m.targets)+1)
+	events := make(chan LinkRecord, maxMethods*len(targets))
 	var wg sync.WaitGroup
 	waiting := 0
-	for _, t := range m.targets {
+	for _, t := range targets {
 		for _, f := range m.methods(t) {
 			waiting++
 			wg.Go(func() {
@@ -101,7 +102,7 @@ func Up(ctx context.Context, cfg *network.Config, o Options) (*Result, error) {
 			})
 		}
 	}
-	res.collect(ctx, events, waiting, o.All, m.optional())
+	res.collect(ctx, events, waiting, o.All, optional(targets))
 	cancel()
 	wg.Wait()
 	close(events)
@@ -112,7 +113,7 @@ func Up(ctx context.Context, cfg *network.Config, o Options) (*Result, error) {
 	res.DNS = DNS(m.cfg, m.targets, m.leases, network.DNS{})
 	res.Hostname = Hostname("", m.targets, m.leases, "")
 	if res.First == "" {
-		return res, fmt.Errorf("network: %w after %s; links asked: %s", ErrNoAddress, res.Took.Round(time.Millisecond), linkNames(m.targets))
+		return res, fmt.Errorf("network: %w after %s; links asked: %s", ErrNoAddress, res.Took.Round(time.Millisecond), linkNames(targets))
 	}
 	return res, nil
 }
@@ -174,6 +175,9 @@ func (m *machine) start(ctx context.Context) error {
 	}
 	return nil
 }
+
+// maxMethods is the length of the longest list that methods returns.
+const maxMethods = 5
 
 // methods are the ways in which a link becomes usable.
 func (m *machine) methods(t Target) []func(context.Context) LinkRecord {
