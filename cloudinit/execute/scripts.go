@@ -120,10 +120,21 @@ func (t *Target) script(ctx context.Context, p string, prefix []string) error {
 }
 
 func scriptsVendor(ctx context.Context, t *Target, c *cloudconfig.Config) error {
-	if !is(c.VendorData.Enabled, true) {
+	if vendorDisabled(c.VendorData.Enabled) {
 		return Skip("vendor_data.enabled is false")
 	}
 	return t.runFolder(ctx, state.Instance+"/scripts/vendor", c.VendorData.Prefix)
+}
+
+// vendorDisabled says whether the switch of vendor data is off.
+func vendorDisabled(enabled any) bool {
+	switch v := enabled.(type) {
+	case *bool:
+		return v != nil && !*v
+	case cloudconfig.Choice:
+		return !v.Bool(true)
+	}
+	return false
 }
 
 func scriptsPerOnce(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
