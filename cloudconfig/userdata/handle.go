@@ -160,7 +160,7 @@ func (p *parser) join(l leaf, n *yaml.Node, out *outcome) {
 			return
 		}
 	}
-	p.lintCoreOS(l, n)
+	p.importCoreOS(l, n)
 	old := out.config
 	if old == nil {
 		old = document.Map()

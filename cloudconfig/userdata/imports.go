@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"rancheros/cloudconfig/ignition"
-	"rancheros/cloudconfig/ignition/unit"
 	"rancheros/cloudconfig/userdata/document"
 	"rancheros/cloudconfig/userdata/merge"
 )
@@ -80,82 +78,4 @@ func addLists(n, there *yaml.Node) {
 		}
 		is.Content = items
 	}
-}
-
-// lintCoreOS turns the coreos: key of a CoreOS cloud-config into what we have
-// for it, in place.
-//
-// https://github.com/coreos/coreos-cloudinit/blob/master/Documentation/cloud-config.md
-func (p *parser) lintCoreOS(l leaf, n *yaml.Node) {
-	coreos := document.Get(n, "coreos")
-	if coreos == nil {
-		return
-	}
-	if coreos.Kind != yaml.MappingNode {
-		p.warn(l.part, coreos.Line, coreos.Column, "coreos: must be a mapping; it is left out")
-		document.Delete(n, "coreos")
-		return
-	}
-	for i := 0; i+1 < len(coreos.Content); i += 2 {
-		key, v := coreos.Content[i], coreos.Content[i+1]
-		if key.Value == "units" && v.Kind == yaml.SequenceNode {
-			for _, u := range v.Content {
-				p.coreosUnit(l, n, u)
-			}
-			continue
-		}
-		p.warn(l.part, key.Line, key.Column, "coreos.%s: %s", key.Value, coreosInstead(key.Value))
-	}
-	document.Delete(n, "coreos")
-}
-
-func coreosInstead(key string) string {
-	switch strings.ReplaceAll(key, "-", "_") {
-	case "etcd", "etcd2", "fleet", "flannel":
-		return "is not part of this system; run it as a service in rancher.services"
-	case "update", "locksmith":
-		return "updates are set in rancher.upgrade and done by `ros os upgrade`"
-	case "oem":
-		return "has no meaning here"
-	}
-	return "is not known"
-}
-
-// coreosUnit: a unit with `docker run` becomes a service.
-func (p *parser) coreosUnit(l leaf, n, u *yaml.Node) {
-	name, content := document.Get(u, "name"), document.Get(u, "content")
-	if name == nil {
-		p.warn(l.part, u.Line, u.Column, "coreos.units: a unit without a name is left out")
-		return
-	}
-	if content == nil {
-		p.warn(l.part, u.Line, u.Column, "coreos.units: %s has no content, and there is no systemd: it does nothing here", name.Value)
-		return
-	}
-	service, err := unit.Service(content.Value)
-	if err != nil || !strings.HasSuffix(name.Value, ".service") {
-		if err == nil {
-			err = errors.New("it is no service")
-		}
-		p.warn(l.part, u.Line, u.Column, "coreos.units: %s does not become a service: %v", name.Value, err)
-		return
-	}
-	node, err := document.Of(service)
-	if err != nil {
-		p.warn(l.part, u.Line, u.Column, "coreos.units: %s: %v", name.Value, err)
-		return
-	}
-	p.wrote(node, l.part)
-	services := child(child(n, "rancher"), "services")
-	document.Set(services, strings.TrimSuffix(name.Value, ".service"), node)
-}
-
-// child is the mapping under a key, made if it is not there.
-func child(n *yaml.Node, key string) *yaml.Node {
-	c := document.Get(n, key)
-	if c == nil || c.Kind != yaml.MappingNode {
-		c = document.Map()
-		document.Set(n, key, c)
-	}
-	return c
 }

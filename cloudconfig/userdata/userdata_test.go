@@ -135,6 +135,22 @@ func TestParseReadsEveryKind(t *testing.T) {
 	}
 }
 
+func TestCoreOSConfigIsImported(t *testing.T) {
+	in := "#cloud-config\ncoreos:\n  etcd2: {name: x}\n  units:\n  - {name: a.service, enable: true, command: start, content: \"[Service]\\nExecStart=/a\\n\"}\nusers:\n- {name: a, primary-group: b, coreos-ssh-import-github: octo}\n"
+	r := parse(t, userdata.Input{UserData: []byte(in)}, userdata.Options{})
+	if got, want := config(t, r), `{"users":[{"name":"a","primary_group":"b","ssh_import_id":["gh:octo"]}]}`; got != want {
+		t.Errorf("config = %s, want %s", got, want)
+	}
+	if len(r.Problems) != 2 || r.Problems[0].Line != 3 || r.Problems[1].Line != 5 || r.Refused() {
+		t.Errorf("problems = %v, want warnings about etcd2 and a.service", r.Problems)
+	}
+	r = parse(t, userdata.Input{UserData: []byte(in)}, userdata.Options{Systemd: true})
+	got := document.Value(r.Config).(map[string]any)
+	if diff := cmp.Diff([]any{[]any{"systemctl", "daemon-reload"}, []any{"systemctl", "enable", "a.service"}, []any{"systemctl", "start", "a.service"}}, got["runcmd"]); diff != "" {
+		t.Errorf("runcmd (-want +got):\n%s", diff)
+	}
+}
+
 func TestParseNamesScriptsAndWhenTheyRun(t *testing.T) {
 	in := "#cloud-config-archive\n- \"#!/bin/sh\\r\\necho one\\r\\n\"\n- {type: text/x-shellscript-per-once, filename: 'a/b c.sh', content: \"#!/bin/sh\\n\"}\n- \"#cloud-boothook\\n#!/bin/sh\\necho hook\\n\"\n"
 	r := parse(t, userdata.Input{UserData: []byte(in)}, userdata.Options{})
