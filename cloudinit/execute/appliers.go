@@ -14,6 +14,7 @@ var table = []struct {
 	elsewhere Every
 }{
 	{Applier{"seed_random", PreConsole, Instance, seedRandom}, Instance},
+	{Applier{"bootcmd", PreConsole, Boot, bootcmd}, Boot},
 	{Applier{"hostname", PreConsole, Boot, hostname}, Boot},
 	{Applier{"modules", PreConsole, Boot, modules}, Boot},
 	{Applier{"sysctl", PreConsole, Boot, sysctl}, Boot},

@@ -14,9 +14,21 @@ import (
 )
 
 // BootCmd runs bootcmd: early, at every boot, before the network is needed.
-// The first command that fails ends it.
+// All commands are tried.
 func BootCmd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	return t.commands(ctx, "bootcmd", c.BootCmd)
+}
+
+// bootcmd does the same where no process 1 of ours has done it.
+func bootcmd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
+	if t.Ours {
+		return Skip("process 1 has run it")
+	}
+	hooks := BootHooks(ctx, t)
+	if len(c.BootCmd) == 0 && hooks == nil {
+		return Skip("bootcmd is empty")
+	}
+	return errors.Join(hooks, BootCmd(ctx, t, c))
 }
 
 // Hostname, Sysctl and Modules are the appliers that process 1 runs early.
