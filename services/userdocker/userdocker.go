@@ -31,6 +31,9 @@ import (
 // it starts all the same: a script that hangs there must not take Docker away.
 const consoleWait = 5 * time.Minute
 
+// pidFile is where dockerd looks whether another one runs.
+const pidFile = "/var/run/docker.pid"
+
 // Main is `ros user-docker`. It comes back only if it fails.
 func Main(ctx context.Context, _ []string) int {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -146,6 +149,11 @@ func prepare(cmd daemon.Command) error {
 		return err
 	}
 	if err := cmd.WriteConfig("/"); err != nil {
+		return err
+	}
+	// An engine that was killed leaves its number, which may be somebody else's by
+	// now. There is only one of us: System Docker sees to that.
+	if err := os.Remove(pidFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(paths.DockerLog), 0o755); err != nil {
