@@ -15,7 +15,7 @@ import (
 )
 
 // cloudConfig says in cloud-config what of the config it can say.
-func (im *Import) cloudConfig(c config, systemd bool) error {
+func (im *Import) cloudConfig(c config, o Options) error {
 	out := map[string]any{}
 	var users []any
 	for _, u := range im.Users {
@@ -43,23 +43,13 @@ func (im *Import) cloudConfig(c config, systemd bool) error {
 		}
 	}
 	im.disks(c, out)
-	if files := im.writeFiles(); files != nil {
-		out["write_files"] = files
-	}
-	commands := im.commands()
-	if systemd {
-		files, more := im.systemd()
-		have, _ := out["write_files"].([]any)
-		out["write_files"] = append(have, files...)
-		commands = append(commands, more...)
-	}
-	if len(commands) > 0 {
-		out["runcmd"] = commands
+	if !o.Apart {
+		im.asCloudConfig(out, o.Systemd)
 	}
 	if args := kernelArguments(c); args != nil {
 		im.problem("$.kernelArguments", "kernel arguments are not changed from here, they belong to the boot loader: %v", args)
 	}
-	if systemd {
+	if o.Systemd {
 		// Units are written as they are.
 	} else if services := im.services(); len(services) > 0 {
 		out["rancher"] = map[string]any{"services": services}
@@ -73,6 +63,21 @@ func (im *Import) cloudConfig(c config, systemd bool) error {
 	}
 	im.Config = n
 	return nil
+}
+
+// asCloudConfig says files with write_files, and what has no key with runcmd.
+func (im *Import) asCloudConfig(out map[string]any, systemd bool) {
+	files, commands := im.writeFiles(), im.commands()
+	if systemd {
+		more, then := im.systemd()
+		files, commands = append(files, more...), append(commands, then...)
+	}
+	if len(files) > 0 {
+		out["write_files"] = files
+	}
+	if len(commands) > 0 {
+		out["runcmd"] = commands
+	}
 }
 
 func kernelArguments(c config) []types.KernelArgument {

@@ -26,7 +26,7 @@ type Import struct {
 	// Config says all of it that is possible as cloud-config: users, groups, keys,
 	// files, file systems, mounts, services; and commands for directories, links
 	// and what is to be removed. It is never nil. The fields below say the same
-	// again as Ignition has it, for Apply: do one or the other.
+	// again as Ignition has it, for Apply: do one or the other (Options.Apart).
 	Config *yaml.Node `json:"-"`
 
 	Directories []Directory `json:"directories,omitempty"`
@@ -147,6 +147,9 @@ type Options struct {
 	// Systemd is for systems that have it: units are written and enabled. Else
 	// those that run a container become services.
 	Systemd bool
+	// Apart leaves files, directories, links, units and removals out of
+	// Import.Config, for callers that call Apply.
+	Apart bool
 	// MaxBytes bounds everything fetched and unpacked; 0 means 64 MB.
 	MaxBytes int64
 }
@@ -187,7 +190,7 @@ func Parse(ctx context.Context, data []byte, o Options) (*Import, error) {
 	}
 	im.passwd(c)
 	im.units(c)
-	if err := im.cloudConfig(c, o.Systemd); err != nil {
+	if err := im.cloudConfig(c, o); err != nil {
 		return nil, err
 	}
 	im.unsupported(c)
