@@ -177,12 +177,16 @@ func (d *DB) Group(name string) (int, bool) {
 	return gid, err == nil
 }
 
-// Owner reads "user", "user:group", ":group" or numbers, as chown does.
+// Owner reads "user", "user:group", ":group" or numbers, as chown does: "user:"
+// means the user's own group; what is not said is root.
 func (d *DB) Owner(s string) (uid, gid int, err error) {
 	user, group, hasGroup := strings.Cut(s, ":")
 	if user != "" {
 		if u, ok := d.User(user); ok {
-			uid, gid = u.UID, u.GID
+			uid = u.UID
+			if hasGroup && group == "" {
+				gid = u.GID
+			}
 		} else if uid, err = number(user); err != nil {
 			return 0, 0, fmt.Errorf("owner %q: there is no user %q", s, user)
 		}
