@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"strconv"
 	"strings"
 
 	"rancheros/cloudconfig"
@@ -65,6 +66,9 @@ func rancherOf(n cloudconfig.Network) network.Rancher {
 		Interfaces: map[string]network.RancherInterface{},
 	}
 	for name, i := range n.Interfaces {
+		if out.DHCPTimeout == 0 {
+			out.DHCPTimeout = dhcpcdTimeout(i.DHCPArgs)
+		}
 		out.Interfaces[name] = network.RancherInterface{
 			Match: i.Match, DHCP: i.DHCP, Address: i.Address, Addresses: i.Addresses, IPv4LL: i.IPv4LL,
 			Gateway: i.Gateway, GatewayIPv6: i.GatewayIPv6, MTU: i.MTU, Bridge: string(i.Bridge), Bond: i.Bond,
@@ -73,6 +77,21 @@ func rancherOf(n cloudconfig.Network) network.Rancher {
 		}
 	}
 	return out
+}
+
+// dhcpcdTimeout finds -t N or --timeout N among the arguments of dhcpcd, which
+// RancherOS ran. The others have no meaning here.
+func dhcpcdTimeout(args string) int {
+	words := strings.FieldsFunc(args, func(r rune) bool { return r == ' ' || r == '=' })
+	for i := 0; i+1 < len(words); i++ {
+		if words[i] == "-t" || words[i] == "--timeout" {
+			n, err := strconv.Atoi(words[i+1])
+			if err == nil && n > 0 {
+				return n
+			}
+		}
+	}
+	return 0
 }
 
 // commands as shell lines.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"rancheros/cloudconfig/network"
 )
 
@@ -150,9 +152,30 @@ func (l *Lease) addAddresses(to *Link) {
 	}
 }
 
+// A savedLease says when it began by the clock that nobody sets: the time of
+// day may jump by years when the first time server answers.
+type savedLease struct {
+	Lease
+	GotAfterBoot  time.Duration `json:"got_after_boot"`
+	Got6AfterBoot time.Duration `json:"got6_after_boot,omitempty"`
+}
+
+// sinceBoot is how long the machine runs, with the time that it slept.
+func sinceBoot() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
+}
+
 // saveLease keeps the lease for whoever takes over from us in this boot.
 func saveLease(dir string, l *Lease) error {
-	b, err := json.MarshalIndent(l, "", "  ")
+	s := savedLease{Lease: *l, GotAfterBoot: sinceBoot() - time.Since(l.Got)}
+	if l.V6 != nil {
+		s.Got6AfterBoot = sinceBoot() - time.Since(l.V6.Got)
+	}
+	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode lease of %s: %w", l.Link, err)
 	}
@@ -166,22 +189,45 @@ func leasePath(dir, link string) string {
 	return filepath.Join(dir, strings.ReplaceAll(link, "/", "_")+".json")
 }
 
-// loadLease reads what saveLease wrote. Nil when there is none, or when it is
-// over, or of another card.
+// loadLease reads what saveLease wrote for the card of that address; the link
+// may have had another name then. Nil when there is none, or when it is over.
 func loadLease(dir, link, mac string) (*Lease, error) {
-	b, err := os.ReadFile(leasePath(dir, link))
+	l, err := readLease(leasePath(dir, link), mac)
+	if l != nil || err != nil {
+		return l, err
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("read lease of %s: %w", link, err)
+	}
+	for _, f := range files {
+		if l, err := readLease(f, mac); err == nil && l != nil {
+			l.Link = link
+			return l, nil
+		}
+	}
+	return nil, nil
+}
+
+func readLease(file, mac string) (*Lease, error) {
+	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read lease of %s: %w", link, err)
+		return nil, fmt.Errorf("read lease: %w", err)
 	}
-	var l Lease
-	if err := json.Unmarshal(b, &l); err != nil {
-		return nil, fmt.Errorf("read lease of %s: %w", link, err)
+	var s savedLease
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, fmt.Errorf("read lease from %s: %w", file, err)
 	}
-	if l.MAC != mac || l.expired(time.Now()) {
+	now := time.Now()
+	s.Got = now.Add(s.GotAfterBoot - sinceBoot())
+	if s.V6 != nil {
+		s.V6.Got = now.Add(s.Got6AfterBoot - sinceBoot())
+	}
+	if mac == "" || s.MAC != mac || s.expired(now) {
 		return nil, nil
 	}
-	return &l, nil
+	return &s.Lease, nil
 }

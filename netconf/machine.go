@@ -61,9 +61,22 @@ func (m *machine) match() error {
 	return nil
 }
 
-// effective is the config, or the default where it names no link.
+// effective is the config, or the default where it names no link. A config whose
+// cards are all named by MAC address and none of which is there was written for
+// another machine: better DHCP than a machine that nobody reaches.
 func (m *machine) effective(have State) *network.Config {
-	if slices.ContainsFunc(m.cfg.Links, func(l network.Link) bool { return l.Kind != network.Loopback }) {
+	physical, here := 0, false
+	for _, l := range m.cfg.Links {
+		if virtual(l.Kind) || l.Kind == network.Loopback {
+			continue
+		}
+		physical++
+		here = here || l.Match.MAC == "" || slices.ContainsFunc(have.Links, func(d Link) bool {
+			rank, _ := fits(l, d)
+			return matchable(d) && rank < noMatch
+		})
+	}
+	if physical > 0 && here || physical == 0 && slices.ContainsFunc(m.cfg.Links, func(l network.Link) bool { return virtual(l.Kind) }) {
 		return m.cfg
 	}
 	cfg := *m.cfg
@@ -117,6 +130,9 @@ func (m *machine) convergeLocked() error {
 		m.targets, m.missing, m.problems = Match(m.effective(have), have)
 		want, problems := Want(m.cfg, m.targets, have, m.leases)
 		m.problems = append(m.problems, problems...)
+		if len(m.missing) > 0 && len(m.missing) == len(m.cfg.Links) {
+			m.problems = append(m.problems, "none of the cards that the config names is there; every card asks DHCP")
+		}
 		ops := Plan(have, want)
 		m.applied = want
 		if len(ops) == 0 {
