@@ -29,6 +29,7 @@ type sourceCase struct {
 	Expect     map[string]json.RawMessage
 	Mocks      map[string]json.RawMessage
 	Calls      []sourceCall
+	Checks     []sourceCheck
 	Given      json.RawMessage
 	Want       json.RawMessage
 	Links      []struct {
@@ -40,6 +41,8 @@ type sourceCase struct {
 	dir string
 	rec recording
 }
+
+type sourceCheck struct{ Of, Op string }
 
 type sourceCall struct {
 	Function string
@@ -213,7 +216,7 @@ func (r *recording) fetch(bin, endpoint string) (fetched, error) {
 
 // compare looks at what the case states and nothing else.
 func (c *sourceCase) compare(got fetched, err error) error {
-	if found, ok := c.Expect["found"]; ok && string(found) == "false" {
+	if found, ok := c.Expect["found"]; ok && string(found) == "false" || c.raises() {
 		if err == nil {
 			return errors.New("found, want nothing")
 		}
@@ -234,6 +237,11 @@ func (c *sourceCase) compare(got fetched, err error) error {
 		return sameNetwork(got["network"], want)
 	}
 	return c.compareOthers(got)
+}
+
+// raises says whether the case is about an error.
+func (c *sourceCase) raises() bool {
+	return slices.ContainsFunc(c.Checks, func(k sourceCheck) bool { return strings.Contains(k.Of, "exc_info") })
 }
 
 // sameText compares two texts. Absent, null and empty are the same; a mapping is
