@@ -19,7 +19,9 @@ type Settings struct {
 	DefaultDNS network.DNS
 	// KeepHostname: the name is none of our business.
 	KeepHostname bool
-	Problems     []network.Problem
+	// Wifi are the wireless networks that links may join, by name.
+	Wifi     map[string]cloudconfig.WifiNetwork
+	Problems []network.Problem
 }
 
 // Load reads the machine's merged config below root. Settings are good to use
@@ -34,6 +36,7 @@ func Load(root string) (Settings, error) {
 func FromConfig(c *cloudconfig.Config) Settings {
 	n := c.Rancher.Network
 	cfg, problems := network.FromRancher(rancherOf(n))
+	problems = append(problems, joinWifi(cfg, n.WifiNetworks)...)
 	if len(n.Interfaces) == 0 && c.CloudNetwork != nil {
 		cloud := *c.CloudNetwork
 		cloud.PreCommands = append(cfg.PreCommands, cloud.PreCommands...)
@@ -55,6 +58,7 @@ func FromConfig(c *cloudconfig.Config) Settings {
 	return Settings{
 		Network: cfg, Hostname: c.Hostname, DefaultHostname: d.Hostname, KeepHostname: c.PreserveHostname,
 		DefaultDNS: network.DNS{Nameservers: d.Network.DNS.Nameservers, Search: d.Network.DNS.Search},
+		Wifi:       n.WifiNetworks,
 		Problems:   problems,
 	}
 }

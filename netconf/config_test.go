@@ -87,3 +87,36 @@ func TestAConfigForAnotherMachineGivesDHCP(t *testing.T) {
 		})
 	}
 }
+
+func TestAWirelessNetworkIsJoined(t *testing.T) {
+	s := configOf(t, `
+rancher:
+  network:
+    interfaces:
+      wlan0: {wifi_network: home}
+      wlan1: {wifi_network: work}
+      wlan2: {wifi_network: nowhere}
+    wifi_networks:
+      home: {ssid: 'my "net"', psk: very secret}
+      work: {ssid: w, address: 192.0.2.5/24, gateway: 192.0.2.1, eap: PEAP, identity: me, password: hidden, phases: ["peaplabel=0", "auth=MSCHAPV2"]}
+`, nil)
+	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0].Message, "nowhere") {
+		t.Errorf("problems = %v", s.Problems)
+	}
+	if l := s.Network.Links; !l[0].DHCP4 || l[1].DHCP4 || len(l[1].Addresses) != 1 || len(l[1].Routes) != 1 {
+		t.Errorf("links = %+v", l)
+	}
+	conf, err := wpaConf(s.Wifi["home"])
+	if err != nil || !strings.Contains(string(conf), "ssid=6d7920226e657422\n") || !strings.Contains(string(conf), `psk="very secret"`) {
+		t.Errorf("wpaConf() = %s, %v", conf, err)
+	}
+	conf, err = wpaConf(s.Wifi["work"])
+	if err != nil || !strings.Contains(string(conf), "phase2=\"auth=MSCHAPV2\"\n") {
+		t.Errorf("wpaConf() = %s, %v", conf, err)
+	}
+	bad := s.Wifi["work"]
+	bad.Identity = "x\"\nnetwork={"
+	if _, err := wpaConf(bad); err == nil {
+		t.Error("wpaConf(): no error for a line break")
+	}
+}

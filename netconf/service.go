@@ -250,6 +250,9 @@ func (r *run) startWorker(ctx context.Context, t Target) *worker {
 		w.waiting[method] = true
 		w.wg.Go(f)
 	}
+	if n, ok := r.settings.Wifi[c.WifiNetwork]; ok {
+		w.wg.Go(func() { r.wifi(ctx, t.Name, n) })
+	}
 	if c.DHCP4 {
 		spawn("dhcp4", func() { r.m.keep4(ctx, t, w.carrier, done) })
 	}
