@@ -142,7 +142,7 @@ func TestVersion2IsReadAsVersion3(t *testing.T) {
 		"passwd":{"users":[{"name":"a","create":{"uid":1500,"groups":["docker"]}}]},
 		"networkd":{"units":[{"name":"00-eth.network","contents":"[Match]\nName=eth0\n"}]},
 		"storage":{"filesystems":[{"name":"data","mount":{"device":"/dev/sdb","format":"ext4"},"path":"/data"}],
-			"files":[{"filesystem":"data","path":"/x","contents":{"source":"data:,x"},"user":{"id":5}},{"filesystem":"root","path":"/y","append":true,"contents":{"source":"data:,y"}}]}}`, nil)
+			"files":[{"filesystem":"data","path":"/x","contents":{"source":"data:,x"},"user":{"id":5}},{"filesystem":"root","path":"/y","append":true,"contents":{"source":"data:,y"}},{"filesystem":"root","path":"/y","append":true,"contents":{"source":"data:,z"}}]}}`, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestVersion2IsReadAsVersion3(t *testing.T) {
 	if diff := cmp.Diff([]string{"/data/x", "/y", "/etc/systemd/network/00-eth.network"}, paths); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	if *im.Files[0].User.ID != 5 || len(im.Files[1].Append) != 1 || *im.Users[0].UID != 1500 {
+	if *im.Files[0].User.ID != 5 || len(im.Files[1].Append) != 2 || *im.Users[0].UID != 1500 {
 		t.Errorf("import = %+v", im)
 	}
 }

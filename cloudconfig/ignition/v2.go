@@ -129,8 +129,20 @@ func (t *upgrade) storage(s v2Storage, out *types.Storage) {
 	for _, d := range s.Directories {
 		out.Directories = append(out.Directories, types.Directory{Node: t.node(d.v2Node), DirectoryEmbedded1: types.DirectoryEmbedded1{Mode: d.Mode}})
 	}
+	at := map[string]int{}
 	for _, f := range s.Files {
-		out.Files = append(out.Files, t.file(f))
+		next := t.file(f)
+		i, ok := at[next.Path]
+		switch {
+		case !ok:
+			at[next.Path] = len(out.Files)
+			out.Files = append(out.Files, next)
+		case f.Append:
+			// Version 2 may name a file several times, version 3 only once.
+			out.Files[i].Append = append(out.Files[i].Append, next.Append...)
+		default:
+			out.Files[i] = next
+		}
 	}
 	for _, l := range s.Links {
 		next := types.Link{Node: t.node(l.v2Node)}

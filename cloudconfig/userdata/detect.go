@@ -99,6 +99,8 @@ func unknownContent(data []byte, declared string) error {
 		hint = "did you mean #cloud-config?"
 	case strings.HasPrefix(bare, "##template:"):
 		hint = "only \"## template: jinja\" is known"
+	case bytes.Contains(data[:min(len(data), headerSearch)], []byte("\n#cloud-config")):
+		hint = "move the line #cloud-config to the top"
 	case looksBase64(data):
 		hint = "it looks like base64, which this datasource does not use: give it decoded"
 	}

@@ -87,8 +87,8 @@ func (p *parser) fetchInclude(l includeLine, chain []string) ([]byte, error) {
 	}
 	key := cacheKey(l.url)
 	if l.once && p.opts.Store != nil {
-		if data, ok := p.opts.Store.Get(key); ok {
-			return data, checkPin(shown, l.pin, data)
+		if data, ok := p.opts.Store.Get(key); ok && checkPin(shown, l.pin, data) == nil {
+			return data, nil
 		}
 	}
 	if p.opts.Fetch == nil {

@@ -194,6 +194,7 @@ func TestParseKeepsGoodPartsBesideABrokenOne(t *testing.T) {
 func TestParseSaysWhatUnknownContentStartsWith(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"# cloud-config\na: 1\n", "did you mean #cloud-config"},
+		{"# my machine\n#cloud-config\na: 1\n", "to the top"},
 		{"hello world", `"hello world"`},
 		{base64.StdEncoding.EncodeToString([]byte("#cloud-config\na: 1\n")), "base64"},
 		{"\x00\x01\x02binary", "bytes 00 01 02"},
