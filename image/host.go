@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/klauspost/compress/zstd"
+
 	"rancheros/image/cpio"
 	"rancheros/image/oci"
 	"rancheros/image/seed"
@@ -243,7 +245,18 @@ func (b *build) writeInitrd(ctx context.Context) error {
 		t.AddDir(d, 0o755, ours)
 	}
 	b.initrd = t
-	if err := b.create("initrd", func(f *os.File) error { return cpio.Write(f, t, b.Time.Unix()) }); err != nil {
+	err = b.create("initrd", func(f *os.File) error {
+		// One block at a time: more of them would make the result depend on timing.
+		z, err := zstd.NewWriter(f, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			return err
+		}
+		if err := cpio.Write(z, t, b.Time.Unix()); err != nil {
+			return err
+		}
+		return z.Close()
+	})
+	if err != nil {
 		return err
 	}
 	return b.create("vmlinuz", func(f *os.File) error {
