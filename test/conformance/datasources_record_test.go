@@ -348,7 +348,7 @@ func (c *sourceCase) recordRancher() error {
 	}
 	switch c.rec.kind {
 	case "digitalocean":
-		c.rec.get("/metadata/v1.json", strings.Replace(c.rec.http[0].Body, "{", `{"droplet_id": 1,`, 1))
+		c.rec.get("/metadata/v1.json", c.rec.http[0].Body)
 	case "gce":
 		c.rec.get("/computeMetadata/v1/instance/id", "1")
 		c.rec.get("/computeMetadata/v1/instance/zone", "z-1")
