@@ -33,6 +33,11 @@ func (d *DB) AddUser(n NewUser, today time.Time) (User, bool, error) {
 	if u.Home == "" {
 		u.Home = "/home/" + u.Name
 	}
+	// A group of that name that a power cut left without its user keeps its
+	// number for both.
+	if gid, ok := d.Group(u.Name); ok && u.UID < 0 && gid >= rangeOf(n.System).first && gid <= rangeOf(n.System).last && d.Named(gid) == "" {
+		u.UID = gid
+	}
 	if u.UID < 0 {
 		var err error
 		r := rangeOf(n.System)
