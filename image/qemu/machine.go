@@ -25,6 +25,16 @@ type Machine struct {
 	Cloud Cloud
 	// Append is added to the kernel command line.
 	Append string
+	// Firmware boots the disk, if it has a system, or else the ISO, as a real
+	// machine does: "bios", or the file of a UEFI firmware such as OVMF.fd. Empty
+	// loads kernel and initrd directly.
+	Firmware string
+	// NoDisc leaves the ISO out: the disk has it all.
+	NoDisc bool
+	// Once ends QEMU where the machine would reboot.
+	Once bool
+	// More are more arguments of QEMU.
+	More []string
 }
 
 // A Cloud is what a machine in a cloud sees.
@@ -41,9 +51,12 @@ type Cloud struct {
 // Args is QEMU's command line.
 func (m Machine) Args() []string {
 	args := []string{
-		"-name", "ros", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "mon:stdio",
+		"-name", "ros", "-nodefaults", "-display", "none", "-serial", "mon:stdio",
 		"-machine", "q35", "-m", strconv.Itoa(m.Memory), "-smp", strconv.Itoa(m.CPUs),
 		"-device", "virtio-rng-pci",
+	}
+	if m.Once {
+		args = append(args, "-no-reboot")
 	}
 	switch {
 	case m.KVM:
@@ -65,10 +78,27 @@ func (m Machine) Args() []string {
 	if m.Disk != "" {
 		args = append(args, "-drive", "if=virtio,cache=writeback,format="+format(m.Disk)+",file="+m.Disk)
 	}
-	for _, d := range append([]string{filepath.Join(m.Out, "ros.iso")}, m.Cloud.Drives...) {
-		args = append(args, "-drive", "if=virtio,format=raw,readonly=on,file="+d)
+	discs := m.Cloud.Drives
+	if !m.NoDisc {
+		discs = append([]string{filepath.Join(m.Out, "ros.iso")}, discs...)
 	}
-	return append(args, "-kernel", filepath.Join(m.Out, "vmlinuz"), "-initrd", filepath.Join(m.Out, "initrd"), "-append", m.cmdline())
+	for n, d := range discs {
+		// Firmware boots what comes first.
+		args = append(args, "-drive", fmt.Sprintf("if=none,id=d%d,format=raw,readonly=on,file=%s", n, d),
+			"-device", fmt.Sprintf("virtio-blk-pci,drive=d%d,bootindex=%d", n, 10+n))
+	}
+	return append(append(args, m.start()...), m.More...)
+}
+
+// start is how the machine comes to its kernel.
+func (m Machine) start() []string {
+	switch m.Firmware {
+	case "":
+		return []string{"-kernel", filepath.Join(m.Out, "vmlinuz"), "-initrd", filepath.Join(m.Out, "initrd"), "-append", m.cmdline()}
+	case "bios":
+		return nil
+	}
+	return []string{"-bios", m.Firmware}
 }
 
 func format(disk string) string {

@@ -1,83 +1,61 @@
 package vm
 
 import (
-	"fmt"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-)
 
-// appendBase is the kernel command line of every machine: lines of our own on
-// the console, fewer of the kernel's.
-const appendBase = "console=ttyS0 loglevel=6 panic=10 no_timer_check"
+	"rancheros/image/qemu"
+)
 
 // args is QEMU's command line.
 func (m Machine) args(t testing.TB, port int) []string {
 	t.Helper()
-	mem, cpus := m.Mem, m.CPUs
-	if mem == 0 {
-		mem = 1024
+	major, err := qemu.Version(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if cpus == 0 {
-		cpus = 2
+	q := qemu.Machine{
+		Out: filepath.Dir(Out(t, "ros.iso")), Memory: cmp.Or(m.Mem, 1024), CPUs: cmp.Or(m.CPUs, 2), Major: major,
+		SSHPort: port, Disk: m.Disk, Append: m.Append, NoDisc: m.NoDisc, Once: true, More: m.Args,
 	}
-	netdev := fmt.Sprintf("user,id=n0,hostfwd=tcp:127.0.0.1:%d-:22", port)
-	if m.Metadata != "" {
-		netdev += ",net=169.254.0.0/16,host=169.254.0.2,guestfwd=tcp:169.254.169.254:80-cmd:" + m.Metadata
-	}
-	args := []string{
-		"-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
-		"-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
-		"-m", strconv.Itoa(mem), "-smp", strconv.Itoa(cpus),
-		"-netdev", netdev, "-device", "virtio-net-pci,netdev=n0",
-		"-device", "virtio-rng-pci",
-	}
-	for _, s := range m.SMBIOS {
-		args = append(args, "-smbios", s)
-	}
-	if m.Disk != "" {
-		format := "raw"
-		if strings.HasSuffix(m.Disk, ".qcow2") {
-			format = "qcow2"
-		}
-		args = append(args, "-drive", "if=virtio,format="+format+",file="+m.Disk+",cache=unsafe")
-	}
-	args = append(args, m.boot(t)...)
 	if m.UserData != "-" {
-		args = append(args, readOnly(m.seed(t))...)
+		q.Cloud = m.cloud(t)
 	}
-	for _, d := range m.Drives {
-		args = append(args, readOnly(d)...)
+	q.Cloud.Drives = append(q.Cloud.Drives, m.Drives...)
+	switch m.Firmware {
+	case "uefi":
+		q.Firmware = ovmf(t)
+	default:
+		q.Firmware = m.Firmware
 	}
-	return append(args, m.Args...)
+	return q.Args()
 }
 
-func readOnly(file string) []string {
-	return []string{"-drive", "if=virtio,format=raw,readonly=on,file=" + file}
-}
-
-// boot says how the machine comes to its kernel.
-func (m Machine) boot(t testing.TB) []string {
+// cloud makes what the datasource needs: a drive, or a metadata service.
+func (m Machine) cloud(t testing.TB) qemu.Cloud {
 	t.Helper()
-	var args []string
-	if m.Firmware == "uefi" {
-		args = append(args, "-bios", ovmf(t))
+	if m.UserData == "" {
+		m.UserData = "#cloud-config\n"
 	}
-	if m.Firmware != "" {
-		if m.BootDisk {
-			return args
+	u := qemu.User{Data: []byte(m.UserData), Keys: []string{PublicKey(t)}, Hostname: "given", ID: cmp.Or(m.ID, "test-1")}
+	c, err := qemu.NewCloud(cmp.Or(m.Datasource, "nocloud"), t.TempDir(), Out(t, "ros-image"), u, func(label, dir, out string) error {
+		b, err := exec.Command("xorriso", "-as", "mkisofs", "-quiet", "-J", "-r", "-V", label, "-o", out, dir).CombinedOutput()
+		if err != nil {
+			t.Fatalf("make drive %s: %v: %s", label, err, b)
 		}
-		return append(args, "-cdrom", Out(t, "ros.iso"))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	line := appendBase
-	if m.Disk != "" {
-		line += " rancher.state.dev=LABEL=RANCHER_STATE rancher.state.autoformat=[/dev/vda]"
+	if m.Metadata != "" {
+		c.Metadata = m.Metadata
 	}
-	args = append(args, readOnly(Out(t, "ros.iso"))...)
-	return append(args, "-kernel", Out(t, "vmlinuz"), "-initrd", Out(t, "initrd"), "-append", strings.TrimSpace(line+" "+m.Append))
+	return c
 }
 
 func ovmf(t testing.TB) string {
@@ -91,41 +69,5 @@ func ovmf(t testing.TB) string {
 	return ""
 }
 
-// seed makes the NoCloud drive.
-func (m Machine) seed(t testing.TB) string {
-	t.Helper()
-	user := m.UserData
-	if user == "" {
-		user = "#cloud-config\n"
-	}
-	files := map[string]string{
-		"user-data": user,
-		"meta-data": "instance-id: test-1\npublic-keys:\n  - " + PublicKey(t) + "\n" + m.MetaData,
-	}
-	if m.NetworkConfig != "" {
-		files["network-config"] = m.NetworkConfig
-	}
-	return ISO(t, "cidata", files)
-}
-
-// ISO makes a disc with these files.
-func ISO(t testing.TB, label string, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	tree := filepath.Join(dir, "tree")
-	for name, content := range files {
-		path := filepath.Join(tree, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out := filepath.Join(dir, label+".iso")
-	cmd := exec.Command("xorriso", "-as", "mkisofs", "-quiet", "-J", "-r", "-V", label, "-o", out, tree)
-	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("make drive %s: %v: %s", label, err, b)
-	}
-	return out
-}
+// Lines joins lines, for user-data in tests.
+func Lines(l ...string) string { return strings.Join(l, "\n") + "\n" }

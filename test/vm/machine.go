@@ -19,31 +19,33 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"rancheros/image/qemu"
 )
 
 // A Machine describes a machine. The zero value is one with 1 GiB, no disk and
 // a NoCloud drive that brings the test's ssh key.
 type Machine struct {
-	// UserData and NetworkConfig go on a NoCloud drive beside a meta-data with
-	// the key. "-" as UserData leaves the drive out.
-	UserData, NetworkConfig string
-	// MetaData is added to the meta-data of the drive.
-	MetaData string
+	// Datasource is where the machine believes to be; see qemu.Clouds. Empty is
+	// nocloud.
+	Datasource string
+	// ID names the instance.
+	ID string
+	// UserData is handed over by the datasource. "-" leaves the datasource out.
+	UserData string
+	// Metadata replaces the datasource's own metadata service: a command that
+	// talks on its standard input and output.
+	Metadata string
 	// Drives are more read-only drives: an image file each.
 	Drives []string
-	// SMBIOS are arguments of -smbios: "type=1,manufacturer=DigitalOcean".
-	SMBIOS []string
-	// Metadata serves HTTP at 169.254.169.254:80: a command that talks on its
-	// standard input and output, started per connection.
-	Metadata string
-	// Disk is the state disk; see NewDisk. Its name in the machine is vda.
+	// Disk is the state disk, or one with a system; see NewDisk.
 	Disk string
-	// Firmware boots the ISO (or Disk, when BootDisk is set) by "bios" or "uefi";
-	// empty loads kernel and initrd directly.
+	// Firmware boots by "bios" or "uefi"; empty loads kernel and initrd directly.
 	Firmware string
-	BootDisk bool
-	Mem      int // MiB; 0 is 1024
-	CPUs     int // 0 is 2
+	// NoDisc leaves the ISO out.
+	NoDisc bool
+	Mem    int // MiB; 0 is 1024
+	CPUs   int // 0 is 2
 	// Append is added to the kernel command line.
 	Append string
 	// Args are more arguments of QEMU.
@@ -127,7 +129,7 @@ func Start(t testing.TB, m Machine) *VM {
 	t.Helper()
 	v := &VM{t: t, port: freePort(t), marks: map[string]Mark{}, more: make(chan struct{})}
 	args := m.args(t, v.port)
-	v.cmd = exec.Command("qemu-system-x86_64", args...)
+	v.cmd = exec.Command(qemu.Program, args...)
 	out, err := v.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
