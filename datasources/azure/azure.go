@@ -145,6 +145,7 @@ func merge(h *datasources.Host, in *datasources.Instance, doc *document) error {
 	if in.Network, err = networkOf(h, doc.Network.Interface); err != nil {
 		return err
 	}
+	wire.Doc(doc.raw).Drop("compute.userData", "compute.customData")
 	in.Metadata["imds"] = doc.raw
 	return nil
 }

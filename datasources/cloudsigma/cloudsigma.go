@@ -117,6 +117,7 @@ func parse(b []byte) (*datasources.Instance, error) {
 	if v, ok := meta["cloudinit-user-data"].(string); ok {
 		in.UserData = wire.Bytes(v)
 	}
+	d.Drop("vendor_data", "meta.cloudinit-user-data")
 	encoded := strings.Split(meta.Str("base64_fields"), ",")
 	if slices.ContainsFunc(encoded, func(s string) bool { return strings.TrimSpace(s) == "cloudinit-user-data" }) {
 		if in.UserData, err = wire.Base64(in.UserData); err != nil {

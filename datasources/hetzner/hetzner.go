@@ -90,6 +90,7 @@ func parse(h *datasources.Host, meta, private, user []byte) (*datasources.Instan
 	if serial := h.DMI("product_serial"); serial != "" && serial != in.ID {
 		return nil, fmt.Errorf("metadata is of server %s, the firmware says that this is %s", in.ID, serial)
 	}
+	md.Drop("vendor_data", "vendor-data")
 	wire.SortIPs(in, md.Str("public-ipv4"), md.Str("local-ipv4"))
 	if in.Network, err = wire.Network(h, md.Get("network-config")); err != nil {
 		return nil, fmt.Errorf("metadata: network-config: %w", err)
@@ -99,7 +100,11 @@ func parse(h *datasources.Host, meta, private, user []byte) (*datasources.Instan
 		return nil, fmt.Errorf("private-networks: %w", err)
 	}
 	if len(nets) > 0 {
-		md["private-networks"] = nets
+		var list []any
+		for _, n := range nets {
+			list = append(list, map[string]any(n))
+		}
+		md["private-networks"] = list
 		addPrivate(h, in, nets)
 	}
 	return in, nil

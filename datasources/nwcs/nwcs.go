@@ -64,6 +64,7 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 	if in.ID == "" {
 		return nil, fmt.Errorf("instance-id: %w", wire.ErrMissing)
 	}
+	md.Drop("userdata", "vendordata")
 	doc := md.Doc("network")
 	if doc == nil {
 		return in, nil

@@ -133,6 +133,7 @@ func parse(h *datasources.Host, text []byte) (*datasources.Instance, error) {
 			in.UserData = b
 		}
 	}
+	wire.Doc(md).Drop("USER_DATA", "USERDATA")
 	var err error
 	if in.Network, err = networkOf(h, vars); err != nil {
 		return nil, err

@@ -122,6 +122,7 @@ func parse(h *datasources.Host, instance, vnics []byte) (*datasources.Instance, 
 		}
 		in.UserData = b
 	}
+	wire.Doc(raw).Drop("metadata.user_data")
 	var nics []vnic
 	if len(vnics) > 0 {
 		if err := json.Unmarshal(vnics, &nics); err != nil {

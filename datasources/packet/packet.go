@@ -111,6 +111,7 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 		InstanceType: a.Plan,
 		Metadata:     raw,
 	}
+	wire.Doc(raw).Drop("customdata", "password_hash", "root_password")
 	for _, ip := range a.Network.Addresses {
 		if ip.enabled() {
 			wire.SortIPs(in, ip.Address)

@@ -104,6 +104,7 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 	if in.ID == "" {
 		return nil, fmt.Errorf("instance_id: %w", wire.ErrMissing)
 	}
+	wire.Doc(raw).Drop("user_data", "vendor_data")
 	c := &network.Config{DNS: network.DNS{Nameservers: a.Network.DNS}}
 	for i, n := range a.Network.Interfaces {
 		for _, ip := range n.Addresses {

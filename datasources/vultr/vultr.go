@@ -77,6 +77,7 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 		return nil, fmt.Errorf("instance-v2-id: %w", wire.ErrMissing)
 	}
 	md["local-hostname"] = in.Hostname
+	md.Drop("user-data", "vendor-data")
 	for _, i := range md.List("interfaces") {
 		wire.SortIPs(in, i.Str("ipv4.address"), i.Str("ipv6.address"))
 	}

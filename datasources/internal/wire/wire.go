@@ -101,6 +101,21 @@ func (d Doc) List(key string) []Doc {
 	return out
 }
 
+// Drop takes away what is at the paths: user-data and passwords, which are kept
+// elsewhere and must not be shown with the rest of a document.
+func (d Doc) Drop(paths ...string) {
+	for _, path := range paths {
+		head, rest, nested := strings.Cut(path, ".")
+		if _, ok := d[path]; ok || !nested {
+			delete(d, path)
+			continue
+		}
+		if sub := AsDoc(d[head]); sub != nil {
+			sub.Drop(rest)
+		}
+	}
+}
+
 // Strings returns the list of scalars below key; one scalar is a list of one.
 func (d Doc) Strings(key string) []string { return Strings(d.at(key)) }
 

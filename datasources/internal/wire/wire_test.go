@@ -185,3 +185,11 @@ func FuzzParseXML(f *testing.F) {
 		OVFProperties(b)
 	})
 }
+
+func TestDropTakesAwayWhatIsSecret(t *testing.T) {
+	d := Doc{"user-data": "x", "a": map[string]any{"b.c": 1, "d": 2}, "keep": 3}
+	d.Drop("user-data", "a.d", "a.b.c", "absent.too")
+	if diff := cmp.Diff(Doc{"a": map[string]any{}, "keep": 3}, d); diff != "" {
+		t.Errorf("want -, got +:\n%s", diff)
+	}
+}
