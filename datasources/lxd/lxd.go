@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ var Kind = datasources.Kind{
 	Needs:    datasources.Local,
 	Detect:   detect,
 	Fetch:    fetch,
+	Report:   report,
 }
 
 // sockets, LXD's first: Incus offers both.
@@ -169,4 +171,26 @@ func parse(h *datasources.Host, meta []byte, config map[string]string) (*datasou
 		return nil, err
 	}
 	return in, nil
+}
+
+// report sets the state that `lxc list` shows and that tools wait for. There is
+// no word for failure.
+func report(ctx context.Context, env datasources.Env, _ *datasources.Instance, cause error) error {
+	if cause != nil {
+		return nil
+	}
+	_, err := service(env).Open(env).Do(ctx, imds.Request{
+		Method: http.MethodPatch,
+		Path:   "/1.0",
+		Header: map[string]string{"Content-Type": "application/json"},
+		Body:   []byte(`{"state": "Ready"}`),
+	})
+	switch imds.Status(err) {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusForbidden:
+		return nil // a host that does not want to know
+	}
+	if err != nil {
+		return fmt.Errorf("report to the host: %w", err)
+	}
+	return nil
 }

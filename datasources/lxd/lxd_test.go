@@ -30,7 +30,15 @@ func TestSocketIsAskedWhereItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	told := make(chan string, 1)
 	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPatch && r.URL.Path == "/1.0" {
+			b, err := io.ReadAll(r.Body)
+			if err == nil {
+				told <- string(b)
+			}
+			return
+		}
 		if r.URL.Path == "/1.0/meta-data" {
 			io.WriteString(w, "instance-id: x\n")
 			return
@@ -41,6 +49,11 @@ func TestSocketIsAskedWhereItIs(t *testing.T) {
 	in, err := fetch(t.Context(), datasources.Env{Host: h})
 	if err != nil || in.ID != "x" {
 		t.Errorf("fetch() = %+v, %v, want instance x", in, err)
+	}
+	if err := report(t.Context(), datasources.Env{Host: h}, in, nil); err != nil {
+		t.Error(err)
+	} else if got := <-told; got != `{"state": "Ready"}` {
+		t.Errorf("report() says %s", got)
 	}
 	if detect(h).Match != datasources.Yes {
 		t.Error("the socket of Incus is not seen")

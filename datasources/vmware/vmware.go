@@ -41,7 +41,11 @@ func detect(h *datasources.Host) datasources.Finding {
 		return datasources.Finding{}
 	}
 	for _, k := range []string{"metadata", "userdata", "vendordata"} {
-		if v, err := vars.Get(k); err == nil && v != "" {
+		v, err := vars.Get(k)
+		if err != nil {
+			return datasources.Finding{Match: datasources.Maybe, Evidence: fmt.Sprintf("VMware is below us, but: %v", err)}
+		}
+		if v != "" {
 			return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("guestinfo.%s is set (%s)", k, vars.Where())}
 		}
 	}
