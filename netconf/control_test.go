@@ -69,6 +69,22 @@ func TestAConfigIsTakenBackUnlessConfirmed(t *testing.T) {
 	}
 }
 
+func TestAStaticConfigReplacesTheLeaseAndGivesItBack(t *testing.T) {
+	w := newWire(t, "eth0", "10.1.0.1/24")
+	w.dnsmasq(t, "--dhcp-range=10.1.0.50,10.1.0.60,1h", "--dhcp-option=option:router,10.1.0.1")
+	r := serve(t, Settings{Network: dhcpOn("eth0"), KeepHostname: true}, "")
+	leased := leaseOn(r.status(t).Links, "eth0").Address.String()
+	if _, err := ask(t, r, Request{Do: DoApply, Config: onEth0("10.1.0.7/24", "10.1.0.1"), Confirm: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	if has(t, "addr", "show", "eth0", leased) || !has(t, "addr", "show", "eth0", "10.1.0.7/24") {
+		t.Errorf("after apply: %s", ip(t, "addr", "show", "eth0"))
+	}
+	await(t, "the lease", func() bool {
+		return has(t, "addr", "show", "eth0", leased) && !has(t, "addr", "show", "eth0", "10.1.0.7/24") && has(t, "route", "default via 10.1.0.1")
+	})
+}
+
 func TestIPv6GatewaysAreAskedToo(t *testing.T) {
 	newWire(t, "eth0", "2001:db8::1/64")
 	cfg := links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("2001:db8::5/64"), Routes: []network.Route{route("::/0", "2001:db8::1")}})

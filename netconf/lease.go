@@ -76,6 +76,26 @@ func (l *Lease) expired(now time.Time) bool {
 	return l.Address.IsValid() && l.Duration > 0 && now.After(l.Got.Add(l.Duration))
 }
 
+// asked is what of the lease the config still asks for; nil if nothing. A link
+// that was leased and is static now keeps its lease, for the case that the
+// config comes back.
+func (l *Lease) asked(c network.Link) *Lease {
+	if l == nil || !c.DHCP4 && !c.IPv4LL && !c.DHCP6 && c.IPv6Mode != "dhcp-stateless" {
+		return nil
+	}
+	out := *l
+	if !c.DHCP4 {
+		out = Lease{Link: l.Link, MAC: l.MAC, Got: l.Got, V6: l.V6, LinkLocal: l.LinkLocal}
+	}
+	if !c.DHCP6 && c.IPv6Mode != "dhcp-stateless" {
+		out.V6 = nil
+	}
+	if !c.IPv4LL {
+		out.LinkLocal = netip.Prefix{}
+	}
+	return &out
+}
+
 // waiting says whether something that the config asks for is still to come.
 func (l *Lease) waiting(c network.Link) bool {
 	if l == nil {

@@ -32,7 +32,7 @@ func DNS(cfg *network.Config, targets []Target, leases map[string]*Lease, defaul
 	for _, t := range targets {
 		user.Nameservers = append(user.Nameservers, t.Config.DNS.Nameservers...)
 		user.Search = append(user.Search, t.Config.DNS.Search...)
-		l := leases[t.Name]
+		l := leases[t.Name].asked(t.Config)
 		if l == nil {
 			continue
 		}
@@ -123,7 +123,7 @@ func Hostname(configured string, targets []Target, leases map[string]*Lease, fal
 	sorted := slices.Clone(targets)
 	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
 	for _, t := range sorted {
-		l := leases[t.Name]
+		l := leases[t.Name].asked(t.Config)
 		if l == nil || l.Hostname == "" || off(t.Config.DHCP4Overrides.UseHostname) {
 			continue
 		}

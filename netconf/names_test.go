@@ -28,12 +28,12 @@ func TestNamesComeFromTheUserThenDHCPThenTheDefaults(t *testing.T) {
 		{"Defaults", network.Config{}, nil, "192.0.2.9 default.example"},
 		{"DHCP", network.Config{}, lease, "192.0.2.1 lease.example"},
 		{"User", network.Config{DNS: network.DNS{Nameservers: []string{"192.0.2.5"}}}, lease, "192.0.2.5 lease.example"},
-		{"TheLinkOfTheUser", network.Config{Links: []network.Link{{ID: "eth0", DNS: network.DNS{Nameservers: []string{"192.0.2.6"}, Search: []string{"link.example"}}}}}, lease, "192.0.2.6 link.example"},
-		{"NotAsked", network.Config{Links: []network.Link{{ID: "eth0", DHCP4Overrides: network.Overrides{UseDNS: &no}}}}, lease, "192.0.2.9 default.example"},
-		{"NoDomains", network.Config{Links: []network.Link{{ID: "eth0", DHCP4Overrides: network.Overrides{UseDomains: "false"}}}}, lease, "192.0.2.1 default.example"},
+		{"TheLinkOfTheUser", network.Config{Links: []network.Link{{ID: "eth0", DHCP4: true, DNS: network.DNS{Nameservers: []string{"192.0.2.6"}, Search: []string{"link.example"}}}}}, lease, "192.0.2.6 link.example"},
+		{"NotAsked", network.Config{Links: []network.Link{{ID: "eth0", DHCP4: true, DHCP4Overrides: network.Overrides{UseDNS: &no}}}}, lease, "192.0.2.9 default.example"},
+		{"NoDomains", network.Config{Links: []network.Link{{ID: "eth0", DHCP4: true, DHCP4Overrides: network.Overrides{UseDomains: "false"}}}}, lease, "192.0.2.1 default.example"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			target := Target{Name: "eth0"}
+			target := Target{Name: "eth0", Config: network.Link{ID: "eth0", DHCP4: true}}
 			if len(tt.cfg.Links) > 0 {
 				target.Config = tt.cfg.Links[0]
 			}
@@ -43,7 +43,7 @@ func TestNamesComeFromTheUserThenDHCPThenTheDefaults(t *testing.T) {
 			}
 		})
 	}
-	targets := []Target{{Name: "eth0"}}
+	targets := []Target{{Name: "eth0", Config: network.Link{ID: "eth0", DHCP4: true}}}
 	for _, tt := range []struct{ configured, want string }{{"chosen", "chosen"}, {"", "leased"}} {
 		if got := Hostname(tt.configured, targets, lease, "fallback"); got != tt.want {
 			t.Errorf("Hostname(%q) = %q, want %q", tt.configured, got, tt.want)

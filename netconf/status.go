@@ -82,9 +82,9 @@ func statusOf(have State, targets []Target, leases map[string]*Lease, records ma
 		}
 		if i := slices.IndexFunc(targets, func(t Target) bool { return t.Name == l.Name }); i >= 0 {
 			out.Config = targets[i].Config.ID
-		}
-		if lease := leases[l.Name]; lease != nil {
-			out.Lease = statusLease(lease)
+			if lease := leases[l.Name].asked(targets[i].Config); lease != nil {
+				out.Lease = statusLease(lease)
+			}
 		}
 		s.Links = append(s.Links, out)
 	}

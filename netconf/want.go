@@ -107,7 +107,7 @@ func (w *wanter) link(t Target, have State, leases map[string]*Lease) {
 		}
 		l.Routes = append(l.Routes, Route{Route: r})
 	}
-	lease := leases[t.Name]
+	lease := leases[t.Name].asked(c)
 	if lease != nil {
 		w.leased++
 		lease.addTo(&l, c, dhcpMetric*w.leased)
@@ -208,7 +208,7 @@ func onLink(l *Link) {
 func (w *wanter) secondaries(targets []Target, leases map[string]*Lease) {
 	n := 0
 	for _, t := range targets {
-		lease := leases[t.Name]
+		lease := leases[t.Name].asked(t.Config)
 		if lease == nil || !lease.Address.IsValid() || len(lease.gateways()) == 0 || off(t.Config.DHCP4Overrides.UseRoutes) {
 			continue
 		}
