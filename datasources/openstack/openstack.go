@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"rancheros/datasources"
 	"rancheros/datasources/internal/imds"
 	"rancheros/datasources/internal/openstack"
@@ -63,14 +65,19 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	if err != nil && !errors.Is(err, imds.ErrAbsent) {
 		return nil, fmt.Errorf("openstack: %w", err)
 	}
+	version := openstack.Newest(strings.Fields(string(list)))
+	ahead, err := prefetch(ctx, c, version)
+	if err != nil {
+		return nil, fmt.Errorf("openstack: %w", err)
+	}
 	in, err := openstack.Tree{
 		Get: func(ctx context.Context, path string) ([]byte, error) {
-			if strings.HasSuffix(path, "/meta_data.json") {
-				return c.Get(ctx, "/"+path) // it must be there: say which URL it is not at
+			if b, ok := ahead[path]; ok {
+				return b, nil
 			}
 			return c.Optional(ctx, "/"+path)
 		},
-		Version: openstack.Newest(strings.Fields(string(list))),
+		Version: version,
 		Host:    env.Host,
 		Log:     env.Log,
 	}.Read(ctx)
@@ -82,4 +89,30 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	}
 	in.Subplatform = "metadata (" + c.Base() + ")"
 	return in, nil
+}
+
+// prefetch gets the documents of a version all at once: behind the service's
+// proxy each takes a tenth of a second.
+func prefetch(ctx context.Context, c *imds.Client, version string) (map[string][]byte, error) {
+	names := []string{"meta_data.json", "user_data", "vendor_data.json", "vendor_data2.json", "network_data.json"}
+	content := make([][]byte, len(names))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, name := range names {
+		get := c.Optional
+		if i == 0 {
+			get = c.Get // it must be there: the error says the URL
+		}
+		g.Go(func() (err error) {
+			content[i], err = get(ctx, "/openstack/"+version+"/"+name)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	ahead := map[string][]byte{}
+	for i, name := range names {
+		ahead["openstack/"+version+"/"+name] = content[i]
+	}
+	return ahead, nil
 }
