@@ -50,7 +50,7 @@ func detect(h *datasources.Host) datasources.Finding {
 func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, error) {
 	ovf, where, ovfErr := findOVF(env)
 	// IMDS is asked in any case: names, keys and network are fresher there.
-	doc, imdsErr := askIMDS(ctx, env)
+	doc, imdsErr := askIMDS(ctx, env, ovf != nil)
 	if ovf == nil && doc == nil {
 		return nil, errors.Join(ovfErr, imdsErr)
 	}

@@ -90,8 +90,14 @@ func parseIMDS(b []byte) (*document, error) {
 	return d, nil
 }
 
-func askIMDS(ctx context.Context, env datasources.Env) (*document, error) {
+// haveOVF is how long to wait for IMDS when the drive has said the most.
+const haveOVF = 30 * time.Second
+
+func askIMDS(ctx context.Context, env datasources.Env, ovf bool) (*document, error) {
 	s := service
+	if ovf {
+		s.Deadline = haveOVF
+	}
 	s.Header = map[string]string{"Metadata": "true", "x-ms-client-request-id": requestID()}
 	c := s.Open(env)
 	b, err := c.Get(ctx, instancePath)
