@@ -119,8 +119,6 @@ type Handling struct {
 	VendorData VendorData `yaml:"vendor_data"`
 	// VendorData2 is the same for the second vendor data.
 	VendorData2 VendorData `yaml:"vendor_data2"`
-	// AllowUserData: false ignores user-data. For image makers.
-	AllowUserData *bool `yaml:"allow_userdata"`
 	// Updates says when the network config is asked for again.
 	Updates Updates `yaml:"updates"`
 	// Output says where the output of stages goes.

@@ -95,7 +95,7 @@ type FileSystem struct {
 	Filesystem string `yaml:"filesystem"`
 	// Device or alias; `ephemeral0.1` names its first partition.
 	Device string `yaml:"device"`
-	// Partition is a number, auto, any or none.
+	// Partition is auto, any or none.
 	Partition string `yaml:"partition"`
 	// Overwrite makes it although there is a file system.
 	Overwrite bool `yaml:"overwrite"`

@@ -40,7 +40,7 @@ func userKeys() *shape.Shape {
 		shape.K("no_user_group", flag()),
 		shape.K("system", flag()),
 		shape.K("shell", text()),
-		shape.K("sudo", shape.Either(text(), keys(), shape.Nothing(),
+		shape.K("sudo", shape.Either(text(), shape.ListOf(shape.Of(shape.String|shape.Null)), shape.Nothing(),
 			shape.Flag().Outdated("22.2", "write null"))),
 		shape.K("doas", keys()),
 		shape.K("lock_passwd", flag()),
@@ -51,7 +51,7 @@ func userKeys() *shape.Shape {
 		shape.K("inactive", text()),
 		shape.K("ssh_authorized_keys", keys()),
 		shape.K("ssh_import_id", keys()),
-		shape.K("ssh_redirect_user", shape.Either(flag(), text())),
+		shape.K("ssh_redirect_user", flag()),
 		shape.K("selinux_user", text()),
 		shape.K("no_log_init", flag()),
 		shape.K("snapuser", text()),
@@ -66,7 +66,7 @@ func userKeys() *shape.Shape {
 		oldKey("primary-group", "24.2", "primary_group", text()),
 		oldKey("selinux-user", "24.2", "selinux_user", text()),
 		oldKey("ssh-import-id", "24.2", "ssh_import_id", keys()),
-		oldKey("ssh-redirect-user", "24.2", "ssh_redirect_user", shape.Either(flag(), text())),
+		oldKey("ssh-redirect-user", "24.2", "ssh_redirect_user", flag()),
 	).Needs("name").Needs("snapuser")
 }
 

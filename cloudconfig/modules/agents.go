@@ -26,7 +26,7 @@ func ansible() *shape.Shape {
 		shape.K("connection_password_file", text()), shape.K("list_hosts", flag()), shape.K("syntax_check", flag()),
 		shape.K("timeout", count()), shape.K("background", count()), shape.K("forks", count()), shape.K("poll", count()),
 		shape.K("check", flag()), shape.K("args", text()), shape.K("extra_vars", text()),
-	).With(shared...).Needs("playbook_name", "playbook_dir")
+	).With(shared...).More()
 	repository := shape.Object(shape.K("path", text()), shape.K("source", text())).Needs("path", "source")
 	return shape.Object(
 		shape.K("install_method", shape.OneOf("distro", "pip")),
@@ -70,11 +70,12 @@ func chef() *shape.Shape {
 		shape.K("install_type", shape.Text().Matching("packages, gems or omnibus", "^(packages|gems|omnibus)$",
 			func(s string) bool { return s == "packages" || s == "gems" || s == "omnibus" })),
 		shape.K("run_list", stringList()),
+		shape.K("chef_license", shape.OneOf("accept", "accept-silent", "accept-no-persist")),
 	)
 	for _, name := range []string{"config_path", "validation_cert", "validation_key", "firstboot_path", "client_key",
 		"encrypted_data_bag_secret", "environment", "file_backup_path", "file_cache_path", "json_attribs", "log_level",
 		"log_location", "node_name", "omnibus_url", "omnibus_version", "pid_file", "server_url", "ssl_verify_mode",
-		"validation_name", "chef_license"} {
+		"validation_name"} {
 		o.Keys = append(o.Keys, shape.K(name, text()))
 	}
 	return o.AtLeast(1)

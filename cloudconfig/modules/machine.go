@@ -97,7 +97,7 @@ func fsSetup() *shape.Shape {
 		shape.K("label", shape.Text()),
 		shape.K("filesystem", shape.Text()),
 		shape.K("device", shape.Text()),
-		shape.K("partition", shape.Of(shape.String|shape.Int)),
+		shape.K("partition", shape.OneOf("auto", "any", "none")),
 		shape.K("overwrite", shape.Flag()),
 		shape.K("replace_fs", shape.Text()),
 		shape.K("extra_opts", words()),
@@ -125,7 +125,7 @@ func ntp() *shape.Shape {
 	), shape.Nothing())
 }
 
-func locale() *shape.Shape { return shape.Either(shape.Text(), shape.OneOf(false)) }
+func locale() *shape.Shape { return shape.Either(shape.Text(), shape.Flag()) }
 
 func keyboard() *shape.Shape {
 	return shape.Object(

@@ -106,7 +106,6 @@ var Keys = []Key{
 	{"launch-index", shape.Integer, ""},
 	{"vendor_data", vendorData, ""},
 	{"vendor_data2", vendorData, ""},
-	{"allow_userdata", shape.Flag, ""},
 	{"updates", updates, ""},
 	{"output", output, ""},
 	{"reporting", reporting, ""},
@@ -149,13 +148,13 @@ var Keys = []Key{
 	{"byobu_by_default", byobu, noUbuntu},
 	{"fan", fan, "use a Docker overlay network"},
 	{"grub_dpkg", grubDpkg, "`ros os upgrade` keeps the boot loader"},
-	{"grub-dpkg", func() *shape.Shape { return grubDpkg().Outdated("22.2", "use grub_dpkg") }, "`ros os upgrade` keeps the boot loader"},
+	{"grub-dpkg", func() *shape.Shape { return anyMap().Outdated("22.2", "use grub_dpkg") }, "`ros os upgrade` keeps the boot loader"},
 	{"rh_subscription", rhSubscription, noUbuntu},
 	{"spacewalk", spacewalk, noUbuntu},
 	{"rpi", rpi, noUbuntu},
 
 	// Of images.
-	{"system_info", anyMap, imageOnly},
+	{"system_info", func() *shape.Shape { return anyMap().Outdated("24.2", "it is for images only") }, imageOnly},
 	{"cloud_init_modules", moduleList, imageOnly},
 	{"cloud_config_modules", moduleList, imageOnly},
 	{"cloud_final_modules", moduleList, imageOnly},

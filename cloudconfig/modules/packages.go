@@ -13,7 +13,7 @@ func packages() *shape.Shape {
 	byManager := shape.Object(
 		shape.K("apt", shape.ListOf(one())),
 		shape.K("snap", shape.ListOf(one())),
-	).AtLeast(1)
+	)
 	return shape.ListOf(shape.Either(one(), byManager)).AtLeast(1)
 }
 
@@ -109,7 +109,7 @@ func zypper() *shape.Shape {
 // snap: lists, or maps by number, of texts and of commands.
 func snap() *shape.Shape {
 	either := func(item func() *shape.Shape) (list, byNumber *shape.Shape) {
-		return shape.ListOf(item()).AtLeast(1), shape.MapOf(item()).AtLeast(1)
+		return shape.ListOf(item()).AtLeast(1), shape.MapOf(item()).KeysMatching("", nil).AtLeast(1)
 	}
 	assertions, numbered := either(shape.Text)
 	commands, inOrder := either(func() *shape.Shape { return shape.Either(shape.Text(), stringList()) })
