@@ -31,16 +31,35 @@ func factsFromFiles(h *Host) Facts {
 
 // blocks are the block devices with something on them.
 func blocks(h *Host) []Block {
+	found := shares(h)
 	devs, err := blkdev.List(h.Dir)
 	if err != nil {
-		return nil // no sysfs, no devices
+		return found // no sysfs, no devices
 	}
-	var found []Block
 	for _, d := range devs {
 		if d.FSType == "" {
 			continue
 		}
 		found = append(found, BlockOf(d))
+	}
+	return found
+}
+
+// FS9P is the type of a folder that the hypervisor shares. It stands among the
+// block devices because its tag is used as a drive's label is.
+const FS9P = "9p"
+
+// shares are folders that the hypervisor shares over virtio.
+func shares(h *Host) []Block {
+	tags, err := fs.Glob(h.Root, "sys/bus/virtio/drivers/9pnet_virtio/virtio*/mount_tag")
+	if err != nil {
+		return nil
+	}
+	var found []Block
+	for _, name := range tags {
+		if tag := strings.TrimRight(h.Read(name), "\x00"); tag != "" {
+			found = append(found, Block{Name: tag, Label: tag, FSType: FS9P})
+		}
 	}
 	return found
 }

@@ -81,3 +81,15 @@ func TestARecordingThatPointsOutOfItselfShowsNothing(t *testing.T) {
 		t.Error("a link out of the recording was followed")
 	}
 }
+
+func TestSharedFoldersAreDrives(t *testing.T) {
+	h := host(map[string]string{"sys/bus/virtio/drivers/9pnet_virtio/virtio3/mount_tag": "config-2\x00"})
+	want := []Block{{Name: "config-2", Label: "config-2", FSType: FS9P}}
+	if diff := cmp.Diff(want, shares(h)); diff != "" {
+		t.Errorf("want -, got +:\n%s", diff)
+	}
+	h.Blocks = shares(h)
+	if !HasConfigDrive(h) {
+		t.Error("a shared folder with the tag config-2 is no config drive")
+	}
+}

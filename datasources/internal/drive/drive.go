@@ -81,6 +81,9 @@ func Open(h *datasources.Host, b datasources.Block) (*Drive, error) {
 	if h.Dir == "" {
 		return nil, fmt.Errorf("drive %s: there is no device to open", b.Name)
 	}
+	if b.FSType == datasources.FS9P {
+		return openShare(h, b)
+	}
 	f, err := os.Open(filepath.Join(h.Dir, "dev", b.Name))
 	if err != nil {
 		return nil, fmt.Errorf("open drive: %w", err)
