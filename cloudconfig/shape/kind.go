@@ -99,32 +99,29 @@ func isInt(v string) bool {
 		return false
 	}
 	head, rest, sixty := strings.Cut(v, ":")
-	if !only(head, digits) {
-		return false
-	}
-	for sixty {
-		head, rest, sixty = strings.Cut(rest, ":")
-		if !isSixty(head) {
-			return false
-		}
-	}
-	return true
+	return only(head, digits) && (!sixty || allSixty(rest))
 }
 
 func isSixty(s string) bool {
 	return len(s) == 1 && only(s, digits[:10]) || len(s) == 2 && s[0] >= '0' && s[0] <= '5' && only(s[1:], digits[:10])
 }
 
-// isFloat: with a point, and if with an exponent then one that has a sign.
+// isFloat: with a point, and if with an exponent then one that has a sign; or
+// in base 60 (1:30.5). A sign may not stand before a bare point.
 func isFloat(v string) bool {
-	v = strings.TrimLeft(v, "+-")
-	switch v {
-	case ".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN":
+	bare := strings.TrimPrefix(strings.TrimPrefix(v, "-"), "+")
+	switch bare {
+	case ".inf", ".Inf", ".INF":
 		return true
+	case ".nan", ".NaN", ".NAN":
+		return bare == v
 	}
-	whole, frac, point := strings.Cut(v, ".")
-	if !point || len(v) > 64 || v == "." || !only(whole, digits) || strings.HasPrefix(whole, "_") {
+	whole, frac, point := strings.Cut(bare, ".")
+	if !point || len(v) > 64 || whole == "" && (bare != v || frac == "" || frac[0] == '_') {
 		return false
+	}
+	if head, rest, sixty := strings.Cut(whole, ":"); sixty {
+		return digitFirst(head) && allSixty(rest) && only(frac, digits)
 	}
 	if at := strings.IndexAny(frac, "eE"); at >= 0 {
 		exp := frac[at+1:]
@@ -133,10 +130,22 @@ func isFloat(v string) bool {
 		}
 		frac = frac[:at]
 	}
-	if whole == "" && (frac == "" || frac[0] == '_') {
-		return false
+	return (whole == "" || digitFirst(whole)) && only(frac, digits)
+}
+
+// digitFirst: digits and _ that begin with a digit.
+func digitFirst(s string) bool {
+	return s != "" && s[0] != '_' && only(s, digits)
+}
+
+// allSixty: numbers below 60 between colons.
+func allSixty(s string) bool {
+	for part := range strings.SplitSeq(s, ":") {
+		if !isSixty(part) {
+			return false
+		}
 	}
-	return only(frac, digits)
+	return true
 }
 
 // isDate: 2030-01-01, perhaps with a time behind it.
@@ -147,7 +156,9 @@ func isDate(v string) bool {
 	day, rest := v, ""
 	if at := strings.IndexAny(v, "Tt \t"); at >= 0 {
 		day, rest = v[:at], strings.TrimLeft(v[at+1:], " \t")
-		if strings.Count(rest, ":") < 2 || !only(rest, digits[:10]+":.+-Zz \t") {
+		hour, more, _ := strings.Cut(rest, ":")
+		minute, second, _ := strings.Cut(more, ":")
+		if hour == "" || len(minute) != 2 || len(second) < 2 || !only(rest, digits[:10]+":.+-Zz \t") {
 			return false
 		}
 		return datePart(day, 1)

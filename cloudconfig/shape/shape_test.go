@@ -22,7 +22,7 @@ func TestScalarsHaveTheKindsOfYAML11(t *testing.T) {
 		"1.5": Float, ".5": Float, "1.": Float, ".": String, "1e3": String, "1.0e+3": Float, ".inf": Float, ".NaN": Float,
 		"2030-01-01": Date, "2030-1-1": String, "2030-01-01 10:00:00": Date, "2030-01-01T10:00:00Z": Date, "2030-01": String,
 		"~": Null, "null": Null, "Null": Null, "nULL": String, "''": String, "!!str 5": String, "!!int '5'": Int,
-		"[a]": List, "{a: b}": Map, "|\n  5": String, "1.2.3.4": String, "10G": String, "+5": Int,
+		"[a]": List, "{a: b}": Map, "|\n  5": String, "1.2.3.4": String, "-.5": String, "+.inf": Float, "1:30.5": Float, "2030-1-1 1:02:03": Date, "10G": String, "+5": Int,
 	} {
 		if got := KindOf(node(t, doc)); got != want {
 			t.Errorf("KindOf(%s) = %v, want %v", doc, got, want)
