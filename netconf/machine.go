@@ -196,15 +196,6 @@ func (m *machine) took6(got *Lease6, t Target) error {
 	return m.change(t, func(l *Lease) { l.V6 = got })
 }
 
-// optional links are those that boot does not wait for.
-func optional(targets []Target) map[string]bool {
-	out := map[string]bool{}
-	for _, t := range targets {
-		out[t.Name] = t.Config.Optional
-	}
-	return out
-}
-
 func (m *machine) client(t Target) dhcp4 {
 	d := dhcp4{link: t.Name, mac: macOf(t.Name)}
 	if o := t.Config.DHCP4Overrides; !off(o.SendHostname) {

@@ -211,6 +211,20 @@ func TestOneOfEightCardsIsEnough(t *testing.T) {
 	t.Logf("eight cards: %s", res.Took)
 }
 
+func TestNobodyWaitsForOptionalLinks(t *testing.T) {
+	newWire(t, "dead0")
+	w := newWire(t, "eth0", "10.1.0.1/24")
+	w.dnsmasq(t, "--dhcp-range=10.1.0.50,10.1.0.60,1h", "--dhcp-option=option:router,10.1.0.1")
+	cfg := dhcpOn("eth0", "dead0")
+	cfg.Links[1].Optional = true
+	o := testOptions(t)
+	o.All = true
+	res, err := Up(t.Context(), cfg, o)
+	if err != nil || res.First != "eth0" || res.Took > 2*time.Second {
+		t.Errorf("Up() = %+v, %v, want eth0 without waiting for dead0", res, err)
+	}
+}
+
 func TestUpSaysWhoDidNotAnswer(t *testing.T) {
 	newWire(t, "eth0")
 	o := testOptions(t)

@@ -55,6 +55,8 @@ type LinkRecord struct {
 	Took      time.Duration  `json:"took"`
 	// Err says why there is no address.
 	Err string `json:"error,omitempty"`
+
+	bonus bool
 }
 
 // ErrNoAddress is what Up returns when no link got an address in time.
@@ -90,19 +92,22 @@ func Up(ctx context.Context, cfg *network.Config, o Options) (*Result, error) {
 	res := &Result{Problems: m.problems}
 	events := make(chan LinkRecord, maxMethods*len(targets))
 	var wg sync.WaitGroup
-	waiting := 0
+	c := collector{all: o.All}
 	for _, t := range targets {
-		for _, f := range m.methods(t) {
-			waiting++
+		for _, w := range m.ways(t) {
+			c.waiting++
+			if !w.bonus {
+				c.need++
+			}
 			wg.Go(func() {
 				began := time.Now()
-				r := f(ctx)
-				r.Name, r.Took = t.Name, time.Since(began)
+				r := w.ask(ctx)
+				r.Name, r.Took, r.bonus = t.Name, time.Since(began), w.bonus
 				events <- r
 			})
 		}
 	}
-	res.collect(ctx, events, waiting, o.All, optional(targets))
+	c.collect(ctx, res, events)
 	cancel()
 	wg.Wait()
 	close(events)
@@ -118,17 +123,23 @@ func Up(ctx context.Context, cfg *network.Config, o Options) (*Result, error) {
 	return res, nil
 }
 
+// A collector counts the answers of Up.
+type collector struct {
+	all bool
+	// waiting is how many are to come, need how many of them matter.
+	waiting, need int
+}
+
 // collect takes the answers until enough links are usable.
-func (res *Result) collect(ctx context.Context, events <-chan LinkRecord, waiting int, all bool, optional map[string]bool) {
+func (c *collector) collect(ctx context.Context, res *Result, events <-chan LinkRecord) {
 	var late <-chan time.Time
-	need := waiting
-	for waiting > 0 && need > 0 {
+	for c.waiting > 0 && (c.need > 0 || res.First == "") {
 		select {
 		case r := <-events:
 			res.Links = append(res.Links, r)
-			waiting--
-			if !optional[r.Name] {
-				need--
+			c.waiting--
+			if !r.bonus {
+				c.need--
 			}
 			if r.Err != "" {
 				continue
@@ -136,7 +147,7 @@ func (res *Result) collect(ctx context.Context, events <-chan LinkRecord, waitin
 			if res.First == "" {
 				res.First = r.Name
 			}
-			if all {
+			if c.all {
 				continue
 			}
 			if r.Gateway.IsValid() {
@@ -176,30 +187,37 @@ func (m *machine) start(ctx context.Context) error {
 	return nil
 }
 
-// maxMethods is the length of the longest list that methods returns.
+// maxMethods is the length of the longest list that ways returns.
 const maxMethods = 5
 
-// methods are the ways in which a link becomes usable.
-func (m *machine) methods(t Target) []func(context.Context) LinkRecord {
-	var out []func(context.Context) LinkRecord
+// A way is one in which a link may become usable. Nobody waits for a bonus
+// while there is another.
+type way struct {
+	ask   func(context.Context) LinkRecord
+	bonus bool
+}
+
+// ways in which a link becomes usable.
+func (m *machine) ways(t Target) []way {
+	var out []way
 	c := t.Config
 	if c.Manual || c.Kind == network.Loopback {
 		return nil
 	}
 	if c.DHCP4 {
-		out = append(out, func(ctx context.Context) LinkRecord { return m.first4(ctx, t) })
+		out = append(out, way{func(ctx context.Context) LinkRecord { return m.first4(ctx, t) }, c.Optional})
 	}
 	if c.DHCP6 || c.IPv6Mode == "dhcp-stateless" {
-		out = append(out, func(ctx context.Context) LinkRecord { return m.first6(ctx, t) })
+		out = append(out, way{func(ctx context.Context) LinkRecord { return m.first6(ctx, t) }, c.Optional})
 	}
 	if c.IPv4LL {
-		out = append(out, func(ctx context.Context) LinkRecord { return m.linkLocal(ctx, t) })
+		out = append(out, way{func(ctx context.Context) LinkRecord { return m.linkLocal(ctx, t) }, c.Optional})
 	}
 	if len(c.Addresses) > 0 {
-		out = append(out, func(ctx context.Context) LinkRecord { return static(ctx, t) })
+		out = append(out, way{func(ctx context.Context) LinkRecord { return static(ctx, t) }, c.Optional})
 	}
 	if (c.DHCP4 || c.IPv6Mode == "slaac") && !off(c.AcceptRA) {
-		out = append(out, func(ctx context.Context) LinkRecord { return autoconf(ctx, t.Name) })
+		out = append(out, way{func(ctx context.Context) LinkRecord { return autoconf(ctx, t.Name) }, c.Optional || c.IPv6Mode != "slaac"})
 	}
 	return out
 }
