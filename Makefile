@@ -28,9 +28,10 @@ programs: deps engine ## build our own programs into out/
 deps: ## install by apt what is missing to build and to run
 	@go run ./cmd/ros-image deps
 
-test: programs ## rules of the repository, unit tests, kernel tests, machine tests
-	go vet ./...
-	go test -race ./...
+test: image vet ## rules of the repository, unit tests, kernel tests, machine tests
+	go test -race -timeout 20m $$(go list ./... | grep -v /test/vm)
+	cd engine && go test ./...
+	go test -count=1 -timeout 60m -v ./test/vm
 
 vet: ## gofmt and go vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
