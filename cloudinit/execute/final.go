@@ -20,10 +20,17 @@ import (
 
 // checkIn tells the cloud that this machine is ready, or what went wrong.
 func checkIn(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
-	if t.CheckIn == nil || !t.Live {
+	if t.CheckIn == nil || !t.Live || t.Tree.Planned() {
 		return Skip("the cloud expects to hear nothing")
 	}
-	return t.Set("check-in", "done", func() error { return t.CheckIn(ctx, t.failed) })
+	told, err := t.CheckIn(ctx, t.failed)
+	if err == nil && !told {
+		return Skip("the cloud expects to hear nothing")
+	}
+	if told {
+		t.Tree.Note(tree.Change{Op: tree.Set, Path: "check-in", Target: "done"})
+	}
+	return err
 }
 
 // phoneHome tells a web server who we are.

@@ -69,7 +69,7 @@ func parse(args []string, stderr io.Writer) (*flags, error) {
 // A Program is cloud-init-execute with what only cmd/ros knows.
 type Program struct {
 	// CheckIn is Target.CheckIn.
-	CheckIn func(ctx context.Context, failed error) error
+	CheckIn func(ctx context.Context, failed error) (told bool, err error)
 }
 
 // Main is the program cloud-init-execute.

@@ -132,12 +132,16 @@ func (t *Target) distrustDefaults() (bool, error) {
 	return t.Tree.WriteFile(conf, []byte(out.String()), rootPerm)
 }
 
+// ownNames are what service definitions ask for; as variables of a login they
+// would mean something else to other programs.
+const ownNames = " PATH path VERSION SUFFIX REGISTRY_DOMAIN KERNEL_VERSION "
+
 // environment gives logins the proxies and, on our OS, rancher.environment.
 func environment(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	env := map[string]string{}
 	for k, v := range c.Rancher.Environment {
-		// `service/NAME` is for one service, VERSION and such for definitions.
-		if isName(k) && k != "PATH" && k != "path" {
+		// `service/NAME` is for one service.
+		if isName(k) && !strings.Contains(ownNames, " "+k+" ") {
 			env[k] = v
 		}
 	}

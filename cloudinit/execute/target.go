@@ -58,8 +58,8 @@ type Target struct {
 	Output io.Writer
 
 	// CheckIn tells the cloud how provisioning went, where the cloud expects to
-	// hear; nil: nobody to tell.
-	CheckIn func(ctx context.Context, failed error) error
+	// hear, and says whether it did; nil: nobody to tell.
+	CheckIn func(ctx context.Context, failed error) (told bool, err error)
 	// Later are programs to start when everything is recorded: the shutdown of
 	// power_state.
 	Later [][]string

@@ -144,7 +144,13 @@ func (s *saver) run(ctx context.Context) error {
 	if err != nil {
 		s.problem(err) // what cannot be read is asked for again
 	}
-	return s.ask(ctx, known)
+	if err := s.ask(ctx, known); err != nil || s.report.Outcome == Disabled {
+		return err
+	}
+	if err := s.network(ctx); err != nil {
+		return fmt.Errorf("network config: %w", err)
+	}
+	return nil
 }
 
 // ask picks a datasource and keeps what it says.

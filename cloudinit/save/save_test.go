@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"rancheros/cloudconfig"
+	"rancheros/cloudconfig/network"
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
 	"rancheros/datasources"
@@ -262,6 +263,22 @@ func TestAPowerCutLeavesOldOrNew(t *testing.T) {
 	}
 	if len(seen) != 2 {
 		t.Errorf("seen %v, want old and new", seen)
+	}
+}
+
+func TestAnotherLinuxIsToldOfTheNetwork(t *testing.T) {
+	dir := root(t, debian)
+	if err := os.MkdirAll(dir+"/usr/sbin", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/usr/sbin/netplan", nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	in := instance("i-1", "")
+	in.Network = &network.Config{Links: []network.Link{{ID: "eth0", Kind: network.Physical, DHCP4: true}}}
+	run(t, dir, &cloud{answer: in})
+	if got := read(t, dir, "/etc/netplan/50-cloud-init.yaml"); !strings.Contains(got, "eth0") {
+		t.Errorf("netplan has %s", got)
 	}
 }
 

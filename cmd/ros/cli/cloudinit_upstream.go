@@ -12,6 +12,7 @@ import (
 
 	"rancheros/cloudconfig"
 	"rancheros/cloudinit/command"
+	"rancheros/cloudinit/distro"
 	"rancheros/cloudinit/execute"
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
@@ -79,12 +80,17 @@ func upstreamInit(p Programs) *cobra.Command {
 	var local bool
 	c := &cobra.Command{Use: "init", Short: "Find the datasource (--local), then prepare the machine", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if local {
-				return exitOf(p.Save(c.Context(), []string{"-local"}))
-			}
 			t, err := tree.Open("/")
 			if err != nil {
 				return err
+			}
+			if local {
+				// Where the network is somebody's, it is he who brings it up.
+				var args []string
+				if distro.Configured(t) {
+					args = []string{"-local"}
+				}
+				return errors.Join(t.Close(), exitOf(p.Save(c.Context(), args)))
 			}
 			saved := t.Exists(state.InstanceID) || t.Exists(state.Disabled)
 			if err := t.Close(); err != nil {
