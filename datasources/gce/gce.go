@@ -44,11 +44,12 @@ func detect(h *datasources.Host) datasources.Finding {
 	return datasources.Finding{}
 }
 
-// base is an address and no name, so that a wrong resolver cannot send us to
-// somebody else.
-const base = "http://169.254.169.254"
-
-var service = imds.Service{Bases: []string{base}}
+// service is at addresses and not at a name, so that a wrong resolver cannot
+// send us to somebody else.
+var service = imds.Service{
+	Bases:  []string{"http://169.254.169.254", "http://[fd20:ce::254]"},
+	Header: map[string]string{"Metadata-Flavor": "Google"},
+}
 
 // answers are what is asked of the server, all at once.
 type answers struct {
@@ -70,14 +71,15 @@ type iface struct {
 }
 
 func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, error) {
-	at := base
-	if env.Endpoint != "" {
-		at = strings.TrimRight(env.Endpoint, "/")
-	}
-	a, err := ask(ctx, client(env), at)
+	at, id, err := find(ctx, env)
 	if err != nil {
 		return nil, fmt.Errorf("gce: %w", err)
 	}
+	a, err := ask(ctx, client(env, at), at)
+	if err != nil {
+		return nil, fmt.Errorf("gce: %w", err)
+	}
+	a.id = id
 	userData, err := a.userData()
 	if err != nil {
 		return nil, fmt.Errorf("gce: %w", err)
@@ -107,25 +109,56 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	return in, nil
 }
 
-// client is Google's own. Each answer must carry the header that only their
-// server sends, except from an endpoint that a person named.
-func client(env datasources.Env) *metadata.Client {
-	h := service.HTTP(env)
-	h.Transport = fromGoogle{next: h.Transport, any: env.Endpoint != ""}
+// find asks both addresses for the instance's ID, and keeps the one that
+// answers.
+func find(ctx context.Context, env datasources.Env) (at, id string, err error) {
+	c := service.Open(env)
+	res, err := c.Do(ctx, imds.Request{Path: prefix + "instance/id"})
+	if err != nil {
+		return "", "", err
+	}
+	if err := checkFlavor(http.MethodGet, res.URL, res.Header, env); err != nil {
+		return "", "", err
+	}
+	id = strings.TrimSpace(string(res.Body))
+	if id == "" {
+		return "", "", fmt.Errorf("GET %s: the answer is empty", res.URL)
+	}
+	return c.Base(), id, nil
+}
+
+// checkFlavor looks for the header that only Google's server sends. An endpoint
+// that a person named may be any.
+func checkFlavor(method, url string, h http.Header, env datasources.Env) error {
+	if env.Endpoint == "" && h.Get("Metadata-Flavor") != "Google" {
+		return &imds.Error{Method: method, URL: url, Err: errors.New("the answer is not from Google: it lacks the header Metadata-Flavor")}
+	}
+	return nil
+}
+
+// client is Google's own, sent to the address that answered.
+func client(env datasources.Env, at string) *metadata.Client {
+	there := env
+	there.Endpoint = at
+	h := service.HTTP(there)
+	h.Transport = fromGoogle{next: h.Transport, env: env}
 	return metadata.NewClient(h)
 }
 
 type fromGoogle struct {
 	next http.RoundTripper
-	any  bool
+	env  datasources.Env
 }
 
 func (f fromGoogle) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := f.next.RoundTrip(r)
-	if err == nil && res.StatusCode == http.StatusOK && !f.any && res.Header.Get("Metadata-Flavor") != "Google" {
-		return nil, &imds.Error{Method: r.Method, URL: r.URL.String(), Err: errors.New("the answer is not from Google: it lacks the header Metadata-Flavor")}
+	if err == nil && res.StatusCode == http.StatusOK {
+		err = checkFlavor(r.Method, r.URL.String(), res.Header, f.env)
 	}
-	return res, err
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
 }
 
 func ask(ctx context.Context, c *metadata.Client, at string) (answers, error) {
@@ -159,7 +192,6 @@ func ask(ctx context.Context, c *metadata.Client, at string) (answers, error) {
 			return nil
 		})
 	}
-	text(&a.id, "instance/id", true)
 	text(&a.zone, "instance/zone", true)
 	text(&a.hostname, "instance/hostname", true)
 	text(&a.machine, "instance/machine-type", false)
