@@ -22,8 +22,14 @@ type token struct {
 	index int
 }
 
+// maxPath bounds a path: all ways to put its dots into names are tried.
+const maxPath = 1024
+
 // splitPath cuts rancher.network.interfaces."eth1.100".addresses[0] into tokens.
 func splitPath(path string) ([]token, error) {
+	if len(path) > maxPath || strings.Count(path, ".") > maxDepth {
+		return nil, fmt.Errorf("key %.40s…: too long", path)
+	}
 	var out []token
 	rest := path
 	for rest != "" {
