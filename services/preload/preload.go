@@ -79,17 +79,17 @@ func loadOne(ctx context.Context, to Loader, name string) error {
 		return err
 	}
 	defer f.Close()
-	if err := to.Load(ctx, f); err != nil {
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := to.Load(ctx, io.LimitReader(f, st.Size())); err != nil {
 		return err
 	}
 	if err := os.WriteFile(name+stamp, nil, 0o644); err != nil {
 		return err
 	}
 	// The stamp is as old as what was loaded, whatever the clock says today.
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
 	return os.Chtimes(name+stamp, st.ModTime(), st.ModTime())
 }
 

@@ -17,6 +17,9 @@ type fakeLoader struct{ got []string }
 
 func (f *fakeLoader) Load(_ context.Context, r io.Reader) error {
 	b, err := io.ReadAll(r)
+	if c, ok := r.(io.Closer); ok { // as an HTTP client does with a body
+		_ = c.Close()
+	}
 	if err != nil || string(b) == "broken" {
 		return errors.New("no archive")
 	}

@@ -29,6 +29,12 @@ System Docker, the others in User Docker.`,
 		Example: `  ros service list --all
   ros service enable qemu-guest-agent && ros service up qemu-guest-agent
   ros service logs --follow network`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &ExitError{2, fmt.Errorf("%s: no such command; see `ros service --help`", args[0])}
+			}
+			return c.Help()
+		},
 	}
 	for _, old := range []string{"tls", "tlsverify", "verbose", "debug"} {
 		c.PersistentFlags().Bool(old, false, "")

@@ -211,29 +211,36 @@ func newServiceDelete() *cobra.Command {
 			return err
 		}
 		cat := services.NewCatalogue(config)
-		var containers []string
+		gone := services.Project{Name: "os"}
 		for _, name := range names {
 			defs, err := cat.Definition(c.Context(), name)
 			warn(c, err) // gone from the catalogue: the config goes all the same
-			containers = slices.AppendSeq(containers, maps.Keys(defs))
+			for service, node := range defs {
+				if s, _ := services.Parse(service, &node, services.Environment(config)); s != nil {
+					gone.Services = append(gone.Services, *s)
+				}
+			}
 		}
-		if len(containers) > 0 {
-			ctl, err := control(c)
-			if err != nil {
-				return err
-			}
-			for _, name := range containers {
-				if ctl.Project.Find(name) == nil {
-					continue // it was disabled before
-				}
-				if err := ctl.Rm(c.Context(), true, false, name); err != nil && !errors.Is(err, services.ErrAbsent) {
-					return err
-				}
-			}
+		if err := remove(c, gone); err != nil {
+			return err
 		}
 		return include(names, "null")
 	}
 	return c
+}
+
+// remove takes away the containers of services, which may not be in force any
+// more.
+func remove(c *cobra.Command, gone services.Project) error {
+	if len(gone.Services) == 0 {
+		return nil
+	}
+	ctl, err := control(c)
+	if err != nil {
+		return err
+	}
+	ctl.Project = gone
+	return ctl.Rm(c.Context(), true, false)
 }
 
 func catalogueNames(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
