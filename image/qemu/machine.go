@@ -76,7 +76,9 @@ func (m Machine) Args() []string {
 	}
 	args = append(args, "-netdev", netdev, "-device", "virtio-net-pci,netdev=n0")
 	if m.Disk != "" {
-		args = append(args, "-drive", "if=virtio,cache=writeback,format="+format(m.Disk)+",file="+m.Disk)
+		// Named devices come in the order in which they stand here: this is vda.
+		args = append(args, "-drive", "if=none,id=state,cache=writeback,format="+format(m.Disk)+",file="+m.Disk,
+			"-device", "virtio-blk-pci,drive=state,bootindex=1")
 	}
 	discs := m.Cloud.Drives
 	if !m.NoDisc {
