@@ -3,6 +3,7 @@ package netconf
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -29,6 +30,11 @@ func Apply(ops []Op, log *slog.Logger) error {
 		err := apply(o)
 		if errors.Is(err, unix.EEXIST) && o.Verb != LinkAdd || gone(o, err) {
 			err = nil
+		}
+		if o.Verb == Sysctl && errors.Is(err, fs.ErrNotExist) {
+			// A kernel without IPv6 has nothing to set.
+			log.Debug("no such setting", "op", o.String())
+			continue
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", o, err))

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -182,13 +183,29 @@ func (m *machine) change(t Target, f func(*Lease)) error {
 	return nil
 }
 
-// took notes an IPv4 lease.
+// took notes an IPv4 lease. A step that fails elsewhere does not make the lease
+// a bad one.
 func (m *machine) took(got *Lease, t Target) error {
-	return m.change(t, func(l *Lease) {
+	err := m.change(t, func(l *Lease) {
 		v6, ll := l.V6, l.LinkLocal
 		*l = *got
 		l.V6, l.LinkLocal = v6, ll
 	})
+	if err != nil && holds(t.Name, got.Address) {
+		m.log.Warn("network steps failed", "err", err)
+		return nil
+	}
+	return err
+}
+
+// holds says whether the link has the address.
+func holds(link string, p netip.Prefix) bool {
+	have, err := Read()
+	if err != nil {
+		return false
+	}
+	l := have.link(link)
+	return l != nil && slices.ContainsFunc(l.Addresses, func(a Addr) bool { return a.Prefix == p })
 }
 
 // took6 notes an IPv6 lease beside it.

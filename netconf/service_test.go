@@ -225,6 +225,18 @@ func TestNobodyWaitsForOptionalLinks(t *testing.T) {
 	}
 }
 
+func TestAStepThatFailsElsewhereDoesNotSpoilALease(t *testing.T) {
+	w := newWire(t, "eth0", "10.1.0.1/24")
+	w.dnsmasq(t, "--dhcp-range=10.1.0.50,10.1.0.60,1h", "--dhcp-option=option:router,10.1.0.1")
+	cfg := dhcpOn("eth0")
+	// This machine's kernel refuses an MTU of 17.
+	newWire(t, "bad0")
+	cfg.Links = append(cfg.Links, network.Link{ID: "bad0", Kind: network.Physical, MTU: 17, Addresses: prefixes("10.3.0.5/24"), Optional: true})
+	if res, err := Up(t.Context(), cfg, testOptions(t)); err != nil || !strings.HasPrefix(ip(t, "route", "show", "default"), "default via 10.1.0.1") {
+		t.Errorf("Up() = %+v, %v", res, err)
+	}
+}
+
 func TestUpSaysWhoDidNotAnswer(t *testing.T) {
 	newWire(t, "eth0")
 	o := testOptions(t)
