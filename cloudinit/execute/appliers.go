@@ -49,6 +49,7 @@ var table = []struct {
 	{Applier{"scripts_per_instance", Final, Instance, scriptsPerInstance}, Instance},
 	{Applier{"scripts_user", Final, Instance, scriptsUser}, Instance},
 	{Applier{"runcmd", Final, Instance, runcmd}, Instance},
+	{Applier{"authkey_fingerprints", Final, Instance, authkeyFingerprints}, Instance},
 	{Applier{"keys_to_console", Final, Instance, keysToConsole}, Instance},
 	{Applier{"check_in", Final, Instance, checkIn}, Instance},
 	{Applier{"phone_home", Final, Instance, phoneHome}, Instance},

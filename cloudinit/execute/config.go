@@ -62,6 +62,7 @@ func (t *Target) ReadConfig(file string, doc []byte) (*cloudconfig.Config, error
 func (t *Target) learn(k *state.Known) {
 	in := k.Instance
 	t.Keys, t.RandomSeed, t.Hostname, t.Password = in.PublicKeys, in.RandomSeed, in.Hostname, cloudconfig.Secret(in.Password)
+	t.Files = in.Files
 	if in.User != "" {
 		t.DefaultUser = in.User
 	}
@@ -74,7 +75,7 @@ func (t *Target) fromMetadata(c *cloudconfig.Config) {
 	if err != nil || known == nil {
 		return
 	}
-	t.RandomSeed = known.Instance.RandomSeed
+	t.RandomSeed, t.Files = known.Instance.RandomSeed, known.Instance.Files
 	t.Password = cloudconfig.Secret(known.Instance.Password)
 }
 

@@ -22,8 +22,25 @@ const maxContent = 64 << 20
 // consoleName is the container that write_files means when it names none.
 const consoleName = "console"
 
-// writeFiles writes the files that are not deferred.
+// writeFiles writes what the cloud wants written, then the files that are not
+// deferred.
 func writeFiles(ctx context.Context, t *Target, c *cloudconfig.Config) error {
+	var errs []error
+	for _, p := range sortedKeys(t.Files) {
+		if !path.IsAbs(p) {
+			errs = append(errs, fmt.Errorf("file %q of the cloud: the path must begin with a slash", p))
+			continue
+		}
+		_, err := t.Tree.WriteFile(p, t.Files[p], tree.Perm{Mode: 0o600, Secret: true})
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return errors.Join(err, unskipped(t.notDeferred(ctx, c)))
+	}
+	return t.notDeferred(ctx, c)
+}
+
+func (t *Target) notDeferred(ctx context.Context, c *cloudconfig.Config) error {
 	return t.files(ctx, c, func(f cloudconfig.File) bool { return !f.Defer })
 }
 

@@ -210,6 +210,34 @@ func keysToConsole(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	return nil
 }
 
+// authkeyFingerprints prints who may log in.
+func authkeyFingerprints(_ context.Context, t *Target, c *cloudconfig.Config) error {
+	if c.NoSSHFingerprints || t.Console == nil {
+		return Skip("no_ssh_fingerprints is set, or there is no console")
+	}
+	want, _ := t.wanted(c)
+	db, err := t.accounts()
+	if err != nil {
+		return err
+	}
+	for _, w := range want {
+		u, ok := db.User(w.Name)
+		if !ok {
+			continue
+		}
+		b, err := t.Tree.ReadFileBelow(u.Home, u.Home+"/.ssh/authorized_keys")
+		if err != nil {
+			continue // nobody logs in by key there
+		}
+		for line := range strings.Lines(string(b)) {
+			if f := strings.Fields(line); len(f) >= 2 && looksLikeKey(line) && Fingerprint(line) != "" {
+				t.say("ci-info: %s may log in with %s %s", u.Name, f[0], Fingerprint(line))
+			}
+		}
+	}
+	return nil
+}
+
 func contains(list []string, kind string) bool {
 	for _, s := range list {
 		if s == kind || strings.Contains(s, kind) {

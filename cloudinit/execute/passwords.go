@@ -64,7 +64,9 @@ func passwords(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	var errs []error
 	var printed []string
 	for _, p := range list {
-		line, err := t.setPassword(db, p, is(c.ChangePassword.Expire, true))
+		// What the cloud shows its owner is not to be changed at once.
+		expire := is(c.ChangePassword.Expire, true) && p.Password != t.Password
+		line, err := t.setPassword(db, p, expire)
 		if err != nil {
 			errs = append(errs, err)
 		}

@@ -39,6 +39,8 @@ type Target struct {
 	// Keys are the public keys that the cloud gave; RandomSeed its entropy.
 	Keys       []string
 	RandomSeed []byte
+	// Files are those that the cloud wants written, by path.
+	Files map[string][]byte
 	// Password is the one the cloud made for the default user.
 	Password cloudconfig.Secret
 	// Hostname is what the cloud calls this machine, where no config does.

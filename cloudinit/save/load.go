@@ -18,6 +18,6 @@ func loadStaged(t *tree.Tree, dir string) (*state.Known, error) {
 	if err := json.Unmarshal(b, k); err != nil {
 		return nil, fmt.Errorf("read %s/instance.json: %w", dir, err)
 	}
-	k.Instance.Password, k.Instance.RandomSeed = k.Password, k.RandomSeed
+	k.Instance.Password, k.Instance.RandomSeed, k.Instance.Files = k.Password, k.RandomSeed, k.Files
 	return k, nil
 }

@@ -21,6 +21,8 @@ type Known struct {
 	// Password and RandomSeed are what Instance never shows.
 	Password   string `json:"password,omitempty"`
 	RandomSeed []byte `json:"random_seed,omitempty"`
+	// Files are those that the cloud wants written, by path.
+	Files map[string][]byte `json:"files,omitempty"`
 }
 
 // knownFile is where it lies in the folder of the instance.
@@ -45,14 +47,14 @@ func Load(t *tree.Tree) (*Known, error) {
 	if err := json.Unmarshal(b, k); err != nil {
 		return nil, fmt.Errorf("read %s: %w", p, err)
 	}
-	k.Instance.Password, k.Instance.RandomSeed = k.Password, k.RandomSeed
+	k.Instance.Password, k.Instance.RandomSeed, k.Instance.Files = k.Password, k.RandomSeed, k.Files
 	return k, nil
 }
 
 // Save keeps k in the folder of its instance.
 func (k *Known) Save(t *tree.Tree) error {
 	k.Version = 1
-	k.Password, k.RandomSeed = k.Instance.Password, k.Instance.RandomSeed
+	k.Password, k.RandomSeed, k.Files = k.Instance.Password, k.Instance.RandomSeed, k.Instance.Files
 	return WriteJSON(t, InstanceDir(k.Identity.InstanceID)+knownFile, k, true)
 }
 
