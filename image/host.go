@@ -30,7 +30,7 @@ var engine = map[string][]string{
 var rosNames = []string{
 	"cloud-init", "cloud-init-save", "cloud-init-execute", "netconf", "respawn",
 	"poweroff", "reboot", "halt", "shutdown",
-	"cloud-id", "rancherctl", "system-cron", "udev-settle", "user-docker", "wait-for-docker",
+	"cloud-id", "cloud-init-per", "rancherctl", "system-cron", "udev-settle", "user-docker", "wait-for-docker",
 }
 
 // makeImages composes the system images: each is a layer over its base.
