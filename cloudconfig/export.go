@@ -36,9 +36,9 @@ func (tr *Trace) Export(o ExportOptions) ([]byte, error) {
 		for _, key := range neverExported {
 			drop(rancher, key)
 		}
-		drop(rancher, "environment", "EXTRA_CMDLINE")
+		drop(rancher, "environment", extraCmdline)
 	}
-	drop(root, "EXTRA_CMDLINE")
+	drop(root, extraCmdline)
 	if !o.Private {
 		root = redact(root, reflect.TypeFor[Config]())
 	}

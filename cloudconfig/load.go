@@ -143,13 +143,21 @@ func CmdlineLayers(file, line string) []Layer {
 	l := cmdline.Parse(line)
 	var layers []Layer
 	for i, args := range [][]cmdline.Arg{l.Args, l.Extra} {
-		tree, dropped := cmdlineTree(file, cmdline.Settings(args))
+		settings := cmdline.Settings(args)
+		if i == 1 && l.ExtraText != "" {
+			settings = append([]cmdline.Setting{{Key: "rancher.environment." + extraCmdline, Value: "/init " + l.ExtraText, Text: true}}, settings...)
+		}
+		tree, dropped := cmdlineTree(file, settings)
 		if len(tree.Content) > 0 || len(dropped) > 0 {
 			layers = append(layers, Layer{Name: LayerCmdline, File: file, tree: tree, private: i == 1, dropped: dropped})
 		}
 	}
 	return layers
 }
+
+// extraCmdline is the variable with what stood after ` -- `, for services that
+// list its name. It is never exported or printed.
+const extraCmdline = "EXTRA_CMDLINE"
 
 // cmdlineTree makes a document of settings. Later ones win; a value blocks a
 // deeper path. Values that are no YAML stay text.

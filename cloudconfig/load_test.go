@@ -61,6 +61,14 @@ func TestLoadReadsTheSixLayersInOrder(t *testing.T) {
 	if c.Rancher.Docker.Debug == nil || !*c.Rancher.Docker.Debug || c.Rancher.Password.Reveal() != "hunter2" {
 		t.Error("rancher.debug does not reach the engine, or the password after -- is not read")
 	}
+	if got := c.Rancher.Environment["EXTRA_CMDLINE"]; got != "/init rancher.password=hunter2 rancher.environment.TOKEN=x" {
+		t.Errorf("EXTRA_CMDLINE = %q", got)
+	}
+	for _, key := range []string{"rancher", "rancher.environment", "rancher.environment.EXTRA_CMDLINE"} {
+		if text, err := tr.GetText(key, false); err != nil || strings.Contains(text, "hunter2") {
+			t.Errorf("GetText(%s) = %q, %v", key, text, err)
+		}
+	}
 	want := []string{"os", "oem", "cloud-config.d/boot.yml", "cloud-config.d/network.yml", "local", "cmdline", "cmdline", "metadata"}
 	if diff := cmp.Diff(want, tr.Layers()); diff != "" {
 		t.Error(diff)

@@ -231,6 +231,11 @@ func (tr *Trace) GetText(path string, private bool) (string, error) {
 // GetShown is the merged value, without secrets unless private; nil when it is
 // not set or is a secret itself.
 func (tr *Trace) GetShown(path string, private bool) (*yaml.Node, error) {
+	if !private {
+		shown := clone(tr.merged)
+		drop(shown, "rancher", "environment", extraCmdline)
+		tr = &Trace{merged: shown}
+	}
 	n, err := tr.Get(path)
 	if errors.Is(err, ErrNotSet) {
 		return nil, known(path, tr.merged)

@@ -23,6 +23,8 @@ type Line struct {
 	Args []Arg
 	// Extra are the words after it. They are meant for init and may be secret.
 	Extra []Arg
+	// ExtraText are the same as they were written.
+	ExtraText string
 }
 
 // Parse cuts a command line into words. A word ends at white space outside of
@@ -40,6 +42,9 @@ func Parse(line string) Line {
 			break
 		}
 		*args = append(*args, parseArg(word))
+		if args == &out.Extra {
+			out.ExtraText = strings.TrimPrefix(out.ExtraText+" "+word, " ")
+		}
 	}
 	return out
 }
