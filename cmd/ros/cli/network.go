@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rancheros/cloudconfig"
 	"rancheros/cloudconfig/network"
 	"rancheros/netconf"
 )
@@ -46,8 +48,8 @@ func newNetworkPlan() *cobra.Command {
 machine, and the steps from what is to what it says. It changes nothing.
 
 The config is network-config version 1 or 2 (YAML or JSON), OpenStack's
-network_data.json, a kernel command line with ip=, or a net-*.conf file of an
-initramfs. Without --config it is this machine's own; with --root it is what
+network_data.json, a kernel command line with ip=, a net-*.conf file of an
+initramfs, or a cloud-config with rancher.network. Without --config it is this machine's own; with --root it is what
 the kernel command line and the initramfs say below that folder.
 
 The exit code is 1 when the config is not valid.`,
@@ -78,7 +80,7 @@ The exit code is 1 when the config is not valid.`,
 	}
 	f := c.Flags()
 	f.StringVar(&in.config, "config", "", "the config to read, - for standard input; default: this machine's own")
-	f.StringVar(&in.as, "as", "", "its format, if it cannot be told by its content: "+strings.Join(network.Formats(), ", "))
+	f.StringVar(&in.as, "as", "", "its format, if it cannot be told by its content: "+networkFormats())
 	f.StringVar(&in.links, "links", "", `the machine's links as JSON: [{"name": "eth0", "mac": "52:54:00:12:34:56", "driver": "virtio_net"}]; default: those of this machine`)
 	f.StringVar(&in.root, "root", "", "read proc/cmdline and run/net-*.conf below this folder")
 	f.StringVar(&in.output, "output", "text", "text or json")
@@ -131,12 +133,44 @@ func (in planInput) read(stdin io.Reader, have netconf.State) (*network.Config, 
 	if err != nil {
 		return nil, "", nil, err
 	}
+	if in.as == formatCloudConfig || in.as == "" && isCloudConfig(doc) {
+		s, problems := networkOf(in.config, doc)
+		return s.Network, formatCloudConfig, append(problems, s.Problems...), nil
+	}
 	cfg, format, problems := network.Read(doc, in.as, macs)
 	for i := range problems {
 		problems[i].File = in.config
 	}
 	return cfg, format, problems, nil
 }
+
+// formatCloudConfig is a cloud-config with a rancher.network.
+const formatCloudConfig = "cloud-config"
+
+func isCloudConfig(doc []byte) bool {
+	return bytes.HasPrefix(doc, []byte("#cloud-config")) || bytes.HasPrefix(doc, []byte("rancher:")) || bytes.Contains(doc, []byte("\nrancher:"))
+}
+
+// networkOf takes the network out of a cloud-config.
+func networkOf(file string, doc []byte) (netconf.Settings, []network.Problem) {
+	c, _, err := cloudconfig.Resolve(cloudconfig.Layer{Name: "file", File: file, YAML: doc})
+	var found cloudconfig.Problems
+	var problems []network.Problem
+	if errors.As(err, &found) {
+		for _, p := range found {
+			problems = append(problems, network.Problem{
+				File: p.File, Line: p.Line, Column: p.Column, Path: p.Path, Message: p.Message, Suggestion: p.Suggestion,
+				Severity: network.Severity(p.Severity),
+			})
+		}
+	} else if err != nil {
+		problems = append(problems, network.Problem{File: file, Message: err.Error(), Severity: network.Error})
+	}
+	return netconf.FromConfig(c), problems
+}
+
+// networkFormats are the names that --as takes.
+func networkFormats() string { return strings.Join(append(network.Formats(), formatCloudConfig), ", ") }
 
 // maxNetworkDocument bounds what is read into memory.
 const maxNetworkDocument = 8 << 20

@@ -55,7 +55,7 @@ comes back unless ` + "`ros network confirm`" + ` is called within the time.`,
 		},
 	}
 	c.Flags().StringVar(&in.config, "config", "", "the config to apply, - for standard input; default: this machine's own")
-	c.Flags().StringVar(&in.as, "as", "", "its format, if it cannot be told by its content: "+strings.Join(network.Formats(), ", "))
+	c.Flags().StringVar(&in.as, "as", "", "its format, if it cannot be told by its content: "+networkFormats())
 	c.Flags().DurationVar(&confirm, "confirm", 0, "go back after this time unless it is confirmed")
 	return c
 }
