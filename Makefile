@@ -37,11 +37,12 @@ vet: ## gofmt and go vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 
+SAMPLE := $(wildcard $(abspath ../shared/bench/samples/rich))
 bench: image ## measure this system, write out/bench.json
-	go run ./test/bench
+	ROS_BENCH=$(abspath out/bench.json) ROS_BENCH_SAMPLE=$(SAMPLE) go test -count=1 -timeout 60m -run TestFigures ./test/bench
 
-bench-peer: image ## measure this system in turn with Debian + cloud-init
-	go run ./test/bench --peer ../shared/bench
+bench-peer: bench ## measure Debian + cloud-init + docker.io in turn with ours: PEER=folder of its scripts
+	ROS_BENCH_PEER=$(abspath $(or $(PEER),../shared/bench)) go test -count=1 -timeout 120m -run TestPeer ./test/bench
 
 conformance: programs ## cases of other projects: ROS_CONFORMANCE=folder
 	ROS_CONFORMANCE=$${ROS_CONFORMANCE:-../shared/conformance} go test -count=1 -v ./test/conformance/...
