@@ -104,6 +104,8 @@ const (
 	// UserDockerData is seen as /var/lib/docker in the console.
 	UserDockerData = "/var/lib/user-docker"
 	DockerLog      = "/var/log/docker.log"
+	// BootLogs holds NAME.log of services that ran outside of containers.
+	BootLogs = "/var/log/boot"
 )
 
 // Labels of partitions and drives.

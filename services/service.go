@@ -28,6 +28,7 @@ const (
 	labelReload     = "io.rancher.os.reloadconfig" // "true": config may be another once it has started
 	labelConsole    = "io.rancher.os.console"      // the name of the console that this is
 	labelRebuild    = "io.docker.compose.rebuild"  // always, "false", or when its definition changed
+	labelHost       = "io.rancher.os.host"         // "true": at boot a process of the machine, no container
 )
 
 // The labels that this package adds to containers.
@@ -85,6 +86,9 @@ type Service struct {
 	CreateOnly bool
 	// Reload has the config read again once the service has started.
 	Reload bool
+	// OnHost has the command run outside of any container at boot. See
+	// Options.OnHost.
+	OnHost bool
 	// Console is the name of the console that this is.
 	Console string
 	// Rebuild is "always" (at each boot), "false" (never), or "" (when the
@@ -127,6 +131,7 @@ func (s *Service) readLabels() {
 	s.Wait = l[labelDetach] == "false"
 	s.CreateOnly = l[labelCreateOnly] == "true"
 	s.Reload = l[labelReload] == "true"
+	s.OnHost = s.System && l[labelHost] == "true"
 	s.Console = l[labelConsole]
 	if r := l[labelRebuild]; r == "always" || r == "false" {
 		s.Rebuild = r

@@ -31,6 +31,10 @@ type Options struct {
 	// Files returns an archive that a service gets before it starts, or nil. See
 	// package writefiles.
 	Files func(ctx context.Context, service string) (io.Reader, error)
+	// OnHost runs services that ask for it as processes of the machine, and waits
+	// for their end: a container costs as much as all that cloud-init does. It is
+	// for callers outside of all containers; without it they are containers.
+	OnHost bool
 	// Report is told of every service when it is done, one at a time.
 	Report func(Result)
 	// Log gets what a person may want to see while it goes on.
@@ -117,7 +121,7 @@ func (r *run) take(ctx context.Context, p Project) {
 	p.Services = slices.Clone(p.Services)
 	for i := range p.Services {
 		s := &p.Services[i]
-		if !s.System || s.Name == networkService || slices.Contains(s.After, networkService) || r.state[s.Name] != waiting {
+		if !s.System || s.OnHost && r.OnHost || s.Name == networkService || slices.Contains(s.After, networkService) || r.state[s.Name] != waiting {
 			continue
 		}
 		if id, err := r.system.image(ctx, s.Image()); err == nil && id == "" {
@@ -193,6 +197,9 @@ func (r *run) one(ctx context.Context, s *Service) {
 }
 
 func (r *run) bring(ctx context.Context, s *Service) (Action, error) {
+	if s.OnHost && r.OnHost {
+		return Action{Verb: Start, Why: "it runs at every boot"}, r.onHost(ctx, s)
+	}
 	e := r.system
 	if !s.System {
 		var err error

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -264,5 +266,20 @@ func TestDependsOnNetworkDoesNotWaitForARoute(t *testing.T) {
 		if err != nil || asked != want {
 			t.Errorf("%s: asked %d times for a route, want %d (%v)", keys, asked, want, err)
 		}
+	}
+}
+
+func TestOnHostNeedsNoContainer(t *testing.T) {
+	all, problems := ParseFile([]byte(`aa: {image: none, command: [/bin/sh, -c, "echo $$GREETING; exit 3"], labels: {io.rancher.os.scope: system, io.rancher.os.host: "true"}}`), nil)
+	if len(all) != 1 || !all[0].OnHost {
+		t.Fatal(all, problems)
+	}
+	all[0].Config.Env = []string{"GREETING=hello"}
+	log := filepath.Join(t.TempDir(), "boot", "aa.log")
+	if err := runOnHost(t.Context(), &all[0], log); err == nil || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("runOnHost() = %v, want exit status 3", err)
+	}
+	if text, err := os.ReadFile(log); err != nil || string(text) != "hello\n" {
+		t.Errorf("log = %q, %v", text, err)
 	}
 }

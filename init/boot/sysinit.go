@@ -89,6 +89,7 @@ func startServices(ctx context.Context, s *sysinitRun) error {
 		System: s.system,
 		User:   userDocker,
 		Policy: services.Policy{Boot: true},
+		OnHost: true,
 		Files: func(ctx context.Context, service string) (io.Reader, error) {
 			return writefiles.For(current.Load())(ctx, service)
 		},
