@@ -133,6 +133,8 @@ func read(ctx context.Context, env datasources.Env, d *drive.Drive) (*datasource
 			Version: openstack.Newest(names),
 			Host:    env.Host,
 			Log:     env.Log,
+			// People make drives with nothing but openstack/latest/user_data.
+			DefaultID: datasources.FallbackID(env.Host, "configdrive "+d.UUID),
 		}.Read(ctx)
 		if err != nil {
 			return nil, err

@@ -5,6 +5,7 @@
 package openstack
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,9 @@ type Tree struct {
 	Version string
 	Host    *datasources.Host
 	Log     *slog.Logger
+	// DefaultID is the instance's ID where there is no metadata or no ID in it,
+	// as on a drive that a person has made. Empty: that is an error.
+	DefaultID string
 }
 
 // Newest picks a version from a list of folders.
@@ -61,7 +65,9 @@ func (t Tree) Read(ctx context.Context) (*datasources.Instance, error) {
 		return nil, err
 	}
 	if md == nil {
-		return nil, fmt.Errorf("%s: %w", t.path("meta_data.json"), errNotThere)
+		if md, err = t.withoutMetadata(ctx); err != nil {
+			return nil, err
+		}
 	}
 	d := wire.Doc(md)
 	if strings.EqualFold(d.Str("meta.dsmode", "dsmode"), "disabled") {
@@ -73,6 +79,9 @@ func (t Tree) Read(ctx context.Context) (*datasources.Instance, error) {
 		PublicKeys: wire.Keys(d.Get("public_keys", "public-keys")),
 		Zone:       d.Str("availability_zone"),
 		Metadata:   md,
+	}
+	if in.ID == "" {
+		in.ID = t.DefaultID
 	}
 	if in.ID == "" {
 		return nil, fmt.Errorf("%s: uuid: %w", t.path("meta_data.json"), wire.ErrMissing)
@@ -95,6 +104,16 @@ func (t Tree) Read(ctx context.Context) (*datasources.Instance, error) {
 	return in, t.network(ctx, in, d)
 }
 
+// withoutMetadata is for a tree that has only user_data.
+func (t Tree) withoutMetadata(ctx context.Context) (map[string]any, error) {
+	if t.DefaultID != "" {
+		if b, err := t.Get(ctx, t.path("user_data")); err != nil || b != nil {
+			return map[string]any{}, err
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", t.path("meta_data.json"), errNotThere)
+}
+
 var errNotThere = errors.New("not there")
 
 func (t Tree) path(name string) string { return path.Join("openstack", t.Version, name) }
@@ -104,6 +123,9 @@ func (t Tree) document(ctx context.Context, name string) (map[string]any, error)
 	b, err := t.Get(ctx, t.path(name))
 	if err != nil || b == nil {
 		return nil, err
+	}
+	if t.DefaultID != "" && len(bytes.TrimSpace(b)) == 0 {
+		return map[string]any{}, nil // a person left it empty
 	}
 	var d map[string]any
 	if err := json.Unmarshal(b, &d); err != nil {
