@@ -73,81 +73,82 @@ func netdevFile(l network.Link) string {
 var bondKeys = map[string]string{"mode": "Mode", "lacp-rate": "LACPTransmitRate", "mii-monitor-interval": "MIIMonitorSec",
 	"transmit-hash-policy": "TransmitHashPolicy", "min-links": "MinLinks", "up-delay": "UpDelaySec", "down-delay": "DownDelaySec"}
 
+// section writes one section of a file, if it has any lines.
+type section struct {
+	name  string
+	lines []string
+}
+
+func (s *section) add(key string, v any, when bool) {
+	if when {
+		s.lines = append(s.lines, fmt.Sprintf("%s=%v", key, v))
+	}
+}
+
+func join(all ...section) string {
+	var out []string
+	for _, s := range all {
+		if len(s.lines) > 0 {
+			out = append(out, "["+s.name+"]\n"+strings.Join(s.lines, "\n")+"\n")
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
 func networkFile(c *network.Config, l network.Link) string {
-	var b strings.Builder
-	line := func(key string, v any) { fmt.Fprintf(&b, "%s=%v\n", key, v) }
-	b.WriteString("[Match]\n")
+	match, link := section{name: "Match"}, section{name: "Link"}
+	physical := l.Kind == network.Physical
 	switch {
-	case l.Match.MAC != "" && l.Kind == network.Physical:
-		line("PermanentMACAddress", l.Match.MAC)
+	case l.Match.MAC != "" && physical:
+		match.add("PermanentMACAddress", l.Match.MAC, true)
 	case l.Match.Name != "":
-		line("Name", l.Match.Name)
+		match.add("Name", l.Match.Name, true)
 	default:
-		line("Name", name(l))
+		match.add("Name", name(l), true)
 	}
-	if l.MTU > 0 || l.Optional || l.MAC != "" {
-		b.WriteString("\n[Link]\n")
-		if l.MTU > 0 {
-			line("MTUBytes", l.MTU)
-		}
-		if l.Optional {
-			line("RequiredForOnline", "no")
-		}
-		if l.MAC != "" && l.Kind == network.Physical {
-			line("MACAddress", l.MAC)
-		}
+	link.add("MTUBytes", l.MTU, l.MTU > 0)
+	link.add("RequiredForOnline", "no", l.Optional)
+	link.add("MACAddress", l.MAC, l.MAC != "" && physical)
+	all := []section{match, link, networkSection(c, l), overrides("DHCPv4", l.DHCP4Overrides), overrides("DHCPv6", l.DHCP6Overrides)}
+	for _, r := range l.Routes {
+		all = append(all, routeSection(r))
 	}
-	b.WriteString("\n[Network]\n")
-	line("DHCP", dhcp(l))
+	return join(all...)
+}
+
+func networkSection(c *network.Config, l network.Link) section {
+	n := section{name: "Network"}
+	n.add("DHCP", dhcp(l), true)
 	if l.AcceptRA != nil {
-		line("IPv6AcceptRA", *l.AcceptRA)
+		n.add("IPv6AcceptRA", *l.AcceptRA, true)
 	}
-	if l.IPv4LL {
-		line("LinkLocalAddressing", "yes")
-	}
+	n.add("LinkLocalAddressing", "yes", l.IPv4LL)
 	for _, a := range l.Addresses {
-		line("Address", a)
+		n.add("Address", a, true)
 	}
 	for _, s := range append(slices.Clone(l.DNS.Nameservers), c.DNS.Nameservers...) {
-		line("DNS", s)
+		n.add("DNS", s, true)
 	}
-	if search := append(slices.Clone(l.DNS.Search), c.DNS.Search...); len(search) > 0 {
-		line("Domains", strings.Join(search, " "))
-	}
+	search := append(slices.Clone(l.DNS.Search), c.DNS.Search...)
+	n.add("Domains", strings.Join(search, " "), len(search) > 0)
 	for _, o := range c.Links {
-		switch {
-		case o.Kind == network.VLAN && o.Parent == l.ID:
-			line("VLAN", name(o))
-		case slices.Contains(o.Members, l.ID) && o.Kind == network.Bridge:
-			line("Bridge", name(o))
-		case slices.Contains(o.Members, l.ID) && o.Kind == network.Bond:
-			line("Bond", name(o))
-		}
+		member := slices.Contains(o.Members, l.ID)
+		n.add("VLAN", name(o), o.Kind == network.VLAN && o.Parent == l.ID)
+		n.add("Bridge", name(o), o.Kind == network.Bridge && member)
+		n.add("Bond", name(o), o.Kind == network.Bond && member)
 	}
-	overrides(&b, "DHCPv4", l.DHCP4Overrides)
-	overrides(&b, "DHCPv6", l.DHCP6Overrides)
-	for _, r := range l.Routes {
-		b.WriteString("\n[Route]\n")
-		if r.To.IsValid() {
-			line("Destination", r.To)
-		}
-		if r.Via.IsValid() {
-			line("Gateway", r.Via)
-		}
-		if r.From.IsValid() {
-			line("PreferredSource", r.From)
-		}
-		if r.Metric > 0 {
-			line("Metric", r.Metric)
-		}
-		if r.Table > 0 {
-			line("Table", r.Table)
-		}
-		if r.OnLink {
-			line("GatewayOnLink", "yes")
-		}
-	}
-	return b.String()
+	return n
+}
+
+func routeSection(r network.Route) section {
+	s := section{name: "Route"}
+	s.add("Destination", r.To, r.To.IsValid())
+	s.add("Gateway", r.Via, r.Via.IsValid())
+	s.add("PreferredSource", r.From, r.From.IsValid())
+	s.add("Metric", r.Metric, r.Metric > 0)
+	s.add("Table", r.Table, r.Table > 0)
+	s.add("GatewayOnLink", "yes", r.OnLink)
+	return s
 }
 
 func dhcp(l network.Link) string {
@@ -162,23 +163,19 @@ func dhcp(l network.Link) string {
 	return "no"
 }
 
-func overrides(b *strings.Builder, section string, o network.Overrides) {
-	if (o == network.Overrides{}) {
-		return
-	}
-	fmt.Fprintf(b, "\n[%s]\n", section)
+func overrides(title string, o network.Overrides) section {
+	s := section{name: title}
 	for _, f := range []struct {
 		key string
 		v   *bool
 	}{{"UseDNS", o.UseDNS}, {"UseHostname", o.UseHostname}, {"UseMTU", o.UseMTU}, {"UseNTP", o.UseNTP}, {"UseRoutes", o.UseRoutes}, {"SendHostname", o.SendHostname}} {
 		if f.v != nil {
-			fmt.Fprintf(b, "%s=%v\n", f.key, *f.v)
+			s.add(f.key, *f.v, true)
 		}
 	}
 	if o.RouteMetric != nil {
-		fmt.Fprintf(b, "RouteMetric=%d\n", *o.RouteMetric)
+		s.add("RouteMetric", *o.RouteMetric, true)
 	}
-	if o.Hostname != "" {
-		fmt.Fprintf(b, "Hostname=%s\n", o.Hostname)
-	}
+	s.add("Hostname", o.Hostname, o.Hostname != "")
+	return s
 }

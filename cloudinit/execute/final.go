@@ -182,8 +182,23 @@ func powerState(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	if p.Message != "" {
 		argv = append(argv, p.Message)
 	}
+	if t.Ours {
+		argv = t.ourShutdown(flag, delay, p.Message)
+	}
 	// What is told about this boot must lie on the disk before it ends.
 	t.Later = append(t.Later, argv)
 	t.Tree.Note(tree.Change{Op: tree.Run, Target: strings.Join(argv, " ")})
 	return nil
+}
+
+// ourShutdown is the same for our own shutdown, which knows no delay and wakes
+// nobody.
+func (t *Target) ourShutdown(flag, minutes, message string) []string {
+	if message != "" {
+		t.say("%s", message)
+	}
+	if minutes == "0" {
+		return []string{"shutdown", flag, "now"}
+	}
+	return []string{"sh", "-c", "(sleep " + minutes + "m; exec shutdown " + flag + " now) >/dev/null 2>&1 &"}
 }
