@@ -29,7 +29,6 @@ type machine struct {
 	missing  []network.Link
 	leases   map[string]*Lease
 	problems []string
-	applied  State
 }
 
 func newMachine(cfg *network.Config, o Options) *machine {
@@ -135,7 +134,6 @@ func (m *machine) convergeLocked() error {
 			m.problems = append(m.problems, "none of the cards that the config names is there; every card asks DHCP")
 		}
 		ops := Plan(have, want)
-		m.applied = want
 		if len(ops) == 0 {
 			return nil
 		}

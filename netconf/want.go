@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 
 	"rancheros/cloudconfig/network"
 )
@@ -256,5 +255,3 @@ func (w *wanter) rules() {
 }
 
 func off(b *bool) bool { return b != nil && !*b }
-
-func itoa(n int) string { return strconv.Itoa(n) }
