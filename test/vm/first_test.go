@@ -54,11 +54,13 @@ func TestFirstTenMinutes(t *testing.T) {
 	// Nothing that a user does to containers hurts the machine.
 	v.Run("docker service rm s1 && docker swarm leave --force && docker rm -f $(docker ps -qa) || true")
 	v.Run("sudo system-docker restart -t 2 ntp")
-	v.Run("sudo system-docker kill network && true")
-	v.Eventually("sudo system-docker ps --format '{{.Names}}'", "network", time.Minute)
-	v.Run("sudo kill -9 $(pgrep -f 'name=syslog|rsyslogd' | head -1)")
-	v.Eventually("sudo system-docker ps --format '{{.Names}}'", "syslog", time.Minute)
-	v.Run("sudo kill -9 $(pgrep -f 'dockerd.*user-docker|dockerd.*docker.sock' | grep -vx 1 | head -1)")
+	pid := "$(sudo system-docker inspect -f '{{.State.Pid}}' "
+	v.Run("sudo kill -9 " + pid + "network)")
+	v.Run("sudo kill -9 $(pgrep -f \"id $(sudo system-docker inspect -f '{{.Id}}' syslog)\" | head -1)") // its shim
+	v.Run("sudo kill -9 " + pid + "docker)")
+	for _, name := range []string{"network", "syslog", "docker"} {
+		v.Eventually("sudo system-docker ps --format '{{.Names}} {{.Status}}'", name+" Up", 2*time.Minute)
+	}
 	v.Eventually("docker ps -q && echo back", "back", 2*time.Minute)
 
 	v.Run("docker run -d --restart always --name keeper bb /bin/sleep 100000")
