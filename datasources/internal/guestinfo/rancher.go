@@ -30,7 +30,7 @@ func HasRancher(get func(string) string) bool {
 // or as properties of an OVF environment. The URL, if one is set, is where
 // user-data is.
 func Rancher(get func(string) string) (in *datasources.Instance, url string, err error) {
-	in = &datasources.Instance{Hostname: wire.Hostname(get("hostname"))}
+	in = &datasources.Instance{Hostname: strings.TrimSpace(get("hostname"))}
 	// coreos.config.data is what older templates say.
 	data := cmp.Or(get("cloud-init.config.data"), get("coreos.config.data"))
 	enc := cmp.Or(get("cloud-init.data.encoding"), get("cloud-init.config.data.encoding"), get("coreos.config.data.encoding"))
