@@ -57,6 +57,7 @@ func systemVolumes() []string {
 	return []string{
 		"/dev:/dev:rslave",
 		"/dev:/host/dev", // where RancherOS had it
+		"/boot:/boot:rslave",
 		"/etc/docker:/etc/docker",
 		"/etc/hosts:/etc/hosts",
 		"/etc/hostname:/etc/hostname",
@@ -68,6 +69,7 @@ func systemVolumes() []string {
 		"/run:/run:rshared",
 		"/usr/share/ros:/usr/share/ros:ro",
 		"/var/lib/boot2docker:/var/lib/boot2docker",
+		"/var/lib/cloud:/var/lib/cloud",
 		"/var/lib/cloud:/var/lib/cloud",
 		"/var/lib/rancher:/var/lib/rancher",
 		"/var/lib/waagent:/var/lib/waagent",
