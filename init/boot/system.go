@@ -34,7 +34,7 @@ var system = []step.Step[*machine]{
 	step.Should("read config", readConfig),
 	step.Should("load modules of config", configModules),
 	step.Should("cloud-init-save", runSave),
-	step.Should("read config with user-data", readConfig),
+	step.Should("read config with user-data", readUserData),
 	step.Should("memory", tuneMemory),
 	step.Should("hostname", hostname),
 	step.Should("bootcmd", bootcmd),
@@ -117,6 +117,21 @@ func readConfig(_ context.Context, m *machine) error {
 	c, _, err := cloudconfig.Load("/")
 	if c != nil {
 		m.config = c
+	}
+	return err
+}
+
+// readUserData is readConfig when all layers are there: it also names keys that
+// cloud-init has and this OS has not, with what to do instead.
+func readUserData(_ context.Context, m *machine) error {
+	c, trace, err := cloudconfig.Load("/")
+	if c != nil {
+		m.config = c
+	}
+	if trace != nil {
+		for _, p := range trace.Unsupported() {
+			m.log.Warn("not on this OS", "config", p.String())
+		}
 	}
 	return err
 }

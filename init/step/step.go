@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -89,7 +90,11 @@ func Run[M any](ctx context.Context, r Runner, phase string, m M, steps []Step[M
 			r.Log.Info(fmt.Sprintf("%s %s (%.0f ms)", pos, s.name, res.Took*1000))
 		default:
 			res.Outcome, res.Detail = Failed, err.Error()
-			r.Log.Warn(pos + " " + s.name + ": " + err.Error())
+			// Joined errors, such as every problem of a config, a line each: the
+			// kernel's log cuts long ones.
+			for line := range strings.Lines(err.Error()) {
+				r.Log.Warn(pos + " " + s.name + ": " + strings.TrimSpace(line))
+			}
 		}
 		r.Write(res)
 		if res.Outcome == Failed && s.must {
