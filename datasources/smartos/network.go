@@ -82,7 +82,7 @@ func link(h *datasources.Host, n nic, id string) (network.Link, error) {
 			l.DHCP4 = true
 			continue
 		case "addrconf":
-			l.DHCP6, l.IPv6Mode = true, "slaac"
+			l.DHCP6 = true // and what routers advertise, as always
 			continue
 		}
 		mask := ""

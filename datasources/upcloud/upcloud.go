@@ -133,7 +133,7 @@ func link(h *datasources.Host, i int, n nic) (network.Link, error) {
 		switch {
 		case ip.DHCP && v6:
 			// What the service calls DHCP is router advertisements.
-			l.DHCP6, l.IPv6Mode = true, "dhcp-stateless"
+			l.IPv6Mode = "dhcp-stateless"
 			continue
 		case ip.DHCP:
 			l.DHCP4 = true
