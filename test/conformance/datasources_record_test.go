@@ -418,5 +418,5 @@ func linkMeaning(l network.Link) string {
 		parts = append(parts, fmt.Sprintf("to %s via %s table %d", r.To, r.Via, r.Table))
 	}
 	slices.Sort(parts)
-	return fmt.Sprintf("dhcp %t %t %s", l.DHCP4, l.DHCP6, strings.Join(parts, ", "))
+	return fmt.Sprintf("dhcp %t %t %s", l.DHCP4, l.DHCP6 || l.IPv6Mode == "dhcp-stateless", strings.Join(parts, ", "))
 }
