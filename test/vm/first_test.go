@@ -16,7 +16,7 @@ func TestFirstTenMinutes(t *testing.T) {
 	m := Machine{Disk: disk, UserData: Lines("#cloud-config", "hostname: alpha",
 		"write_files:", "  - path: /etc/marker", "    permissions: '0640'", "    content: hello",
 		"runcmd:", "  - echo once >> /home/rancher/runcmd",
-		"mounts:", "  - [/dev/nowhere, /mnt/nowhere, ext4, defaults]")}
+		"mounts:", "  - [/dev/nowhere, /mnt/nowhere, ext4, nofail]")}
 	v := Boot(t, m)
 	v.WaitMark("user_docker", bootTime)
 
