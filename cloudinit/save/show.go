@@ -80,10 +80,7 @@ func (s *saver) instanceData(k *state.Known, merged any) ([]byte, error) {
 	for _, key := range []string{"availability_zone", "cloud_name", "instance_id", "local_hostname"} {
 		v1[strings.ReplaceAll(key, "_", "-")] = v1[key]
 	}
-	ds := map[string]any{"meta_data": in.Metadata}
-	if in.Metadata == nil {
-		ds["meta_data"] = map[string]any{"instance_id": k.Identity.InstanceID, "local_hostname": in.Hostname}
-	}
+	ds := dsOf(k)
 	doc := map[string]any{
 		"base64_encoded_keys": []string{}, "sensitive_keys": sensitive, "v1": v1, "ds": ds,
 		"userdata": textOf(in.UserData), "vendordata": textOf(in.VendorData),
@@ -102,6 +99,25 @@ func (s *saver) instanceData(k *state.Known, merged any) ([]byte, error) {
 		return nil, fmt.Errorf("write instance-data: %w", err)
 	}
 	return b, nil
+}
+
+// dsOf is the datasource's own document where upstream has it. A datasource with
+// more than meta-data gives it beside the rest.
+func dsOf(k *state.Known) map[string]any {
+	md := k.Instance.Metadata
+	if inner, ok := md["meta-data"].(map[string]any); ok {
+		ds := map[string]any{"meta_data": inner}
+		for key, v := range md {
+			if key != "meta-data" {
+				ds[key] = v
+			}
+		}
+		return ds
+	}
+	if md == nil {
+		md = map[string]any{"instance_id": k.Identity.InstanceID, "local_hostname": k.Instance.Hostname}
+	}
+	return map[string]any{"meta_data": md}
 }
 
 // systemFacts are what this machine says of itself.
