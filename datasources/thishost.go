@@ -122,7 +122,7 @@ func environment(h *Host) map[string]string {
 	env := map[string]string{}
 	for kv := range strings.SplitSeq(string(b), "\x00") {
 		k, v, ok := strings.Cut(kv, "=")
-		if ok && (k == "container" || k == "product_name" || k == "product_serial" || k == "product_uuid" ||
+		if ok && (k == "container" || k == "KERNEL_CMDLINE" || k == "product_name" || k == "product_serial" || k == "product_uuid" ||
 			strings.HasPrefix(k, "VMX_GUESTINFO")) {
 			env[k] = v
 		}
