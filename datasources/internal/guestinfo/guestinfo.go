@@ -6,7 +6,7 @@
 package guestinfo
 
 import (
-	"context"
+	"bytes"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -116,14 +116,23 @@ func openTool() (Vars, error) {
 
 func (tool) Where() string { return "guestinfo" }
 
+// toolTime is how long the program may take.
+const toolTime = 10 * time.Second
+
 func (t tool) rpc(command string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, t.path, command).Output()
-	if _, failed := errors.AsType[*exec.ExitError](err); failed {
-		return "0 " + string(out), nil
+	var out bytes.Buffer
+	cmd := exec.Command(t.path, command)
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		return "", err
 	}
-	return "1 " + strings.TrimSuffix(string(out), "\n"), err
+	late := time.AfterFunc(toolTime, func() { cmd.Process.Kill() })
+	defer late.Stop()
+	err := cmd.Wait()
+	if e, failed := errors.AsType[*exec.ExitError](err); failed && e.Exited() {
+		return "0 " + out.String(), nil
+	}
+	return "1 " + strings.TrimSuffix(out.String(), "\n"), err
 }
 
 func (t tool) Get(key string) (string, error) { return get(t.rpc, key) }
