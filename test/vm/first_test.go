@@ -56,7 +56,7 @@ func TestFirstTenMinutes(t *testing.T) {
 	v.Run("sudo system-docker restart -t 2 ntp")
 	pid := "$(sudo system-docker inspect -f '{{.State.Pid}}' "
 	v.Run("sudo kill -9 " + pid + "network)")
-	v.Run("sudo kill -9 $(pgrep -f \"id $(sudo system-docker inspect -f '{{.Id}}' syslog)\" | head -1)") // its shim
+	v.Run("sudo kill -9 $(ps -o ppid= -p " + pid + "syslog))") // its shim
 	v.Run("sudo kill -9 " + pid + "docker)")
 	for _, name := range []string{"network", "syslog", "docker"} {
 		v.Eventually("sudo system-docker ps --format '{{.Names}} {{.Status}}'", name+" Up", 2*time.Minute)
