@@ -1,13 +1,18 @@
 package opennebula
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // parseContext reads context.sh: assignments as OpenNebula writes them. The
 // file is shell, and upstream's readers run it; whoever can attach a disc would
 // then run what he likes, so here it is only read. Expansions are not done: $
 // and ` stand for themselves, as they do in the single quotes that OpenNebula
 // uses.
-func parseContext(text string) map[string]string {
+//
+// A file that says something, but sets nothing, is none of OpenNebula's.
+func parseContext(text string) (map[string]string, error) {
 	vars := map[string]string{}
 	p := &scanner{text: text}
 	for {
@@ -21,12 +26,17 @@ func parseContext(text string) map[string]string {
 			vars[name] = value
 		}
 	}
-	return vars
+	if len(vars) == 0 && p.foreign {
+		return nil, errors.New("it sets no variable")
+	}
+	return vars, nil
 }
 
 type scanner struct {
 	text string
 	at   int
+	// foreign: there was something that is neither a comment nor sets a variable.
+	foreign bool
 }
 
 // name finds the next NAME= at the start of a word.
@@ -49,6 +59,7 @@ func (p *scanner) name() (string, bool) {
 		if word == "export" && p.at < len(p.text) && p.text[p.at] == ' ' {
 			continue
 		}
+		p.foreign = p.foreign || p.at < len(p.text) || p.at > start
 		p.value() // some other command: its word is passed over
 		if p.at == start {
 			p.at++
@@ -63,6 +74,7 @@ func isName(c byte) bool {
 
 func (p *scanner) skipSpace() {
 	for p.at < len(p.text) && strings.IndexByte(" \t\r\n;", p.text[p.at]) >= 0 {
+		p.foreign = p.foreign || p.text[p.at] == ';'
 		p.at++
 	}
 }

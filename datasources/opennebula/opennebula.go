@@ -100,7 +100,10 @@ func fromDrive(h *datasources.Host, b datasources.Block) (*datasources.Instance,
 }
 
 func parse(h *datasources.Host, text []byte) (*datasources.Instance, error) {
-	vars := parseContext(string(text))
+	vars, err := parseContext(string(text))
+	if err != nil {
+		return nil, err
+	}
 	md := map[string]any{}
 	for k, v := range vars {
 		if !strings.HasPrefix(k, "PASSWORD") && k != "CRYPTED_PASSWORD_BASE64" {
@@ -134,7 +137,6 @@ func parse(h *datasources.Host, text []byte) (*datasources.Instance, error) {
 		}
 	}
 	wire.Doc(md).Drop("USER_DATA", "USERDATA")
-	var err error
 	if in.Network, err = networkOf(h, vars); err != nil {
 		return nil, err
 	}

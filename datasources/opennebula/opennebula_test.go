@@ -31,10 +31,22 @@ func TestContextIsReadAndNeverRun(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, parseContext(tt.text)); diff != "" {
+			got, err := parseContext(tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("want -, got +:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestFilesThatSetNothingAreNoContext(t *testing.T) {
+	for text, broken := range map[string]bool{";": true, "rm -rf /": true, "": false, "\n": false, "# Context variables\n": false} {
+		if _, err := parseContext(text); (err != nil) != broken {
+			t.Errorf("parseContext(%q) = %v", text, err)
+		}
 	}
 }
 

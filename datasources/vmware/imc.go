@@ -87,7 +87,11 @@ func fetchIMC(h *datasources.Host) (*datasources.Instance, error) {
 	var in *datasources.Instance
 	var err error
 	if name := c.get("CLOUDINIT", "METADATA"); name != "" {
-		if in, err = parse(h, []byte(h.Read(path.Join(dir, path.Base(name))))); err != nil {
+		text := h.Read(path.Join(dir, path.Base(name)))
+		if text == "" {
+			return nil, fmt.Errorf("%s: METADATA names %s, which is not there or empty", imcFile, name)
+		}
+		if in, err = parse(h, []byte(text)); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if user := c.get("CLOUDINIT", "USERDATA"); user != "" {
