@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rancheros/cloudinit/state"
+	"rancheros/cloudinit/tree"
+)
+
+// upstream runs `cloud-init ARGS` and returns what it printed.
+func upstream(t *testing.T, p Programs, args ...string) (string, error) {
+	t.Helper()
+	root := newUpstream(p)
+	var out bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(&out)
+	root.SetArgs(args)
+	err := root.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func TestCallersOfUpstreamFindItsCommands(t *testing.T) {
+	root := newUpstream(Programs{})
+	for _, name := range []string{"status", "query", "clean", "analyze", "init", "modules", "single", "schema", "features"} {
+		if c, _, err := root.Find([]string{name}); err != nil || c.Name() != name {
+			t.Errorf("there is no cloud-init %s", name)
+		}
+	}
+}
+
+func TestModulesRunThePhaseTheyName(t *testing.T) {
+	var got []string
+	p := Programs{Execute: func(_ context.Context, args []string) int {
+		got = append(got, strings.Join(args, " "))
+		return 0
+	}}
+	for _, mode := range []string{"--mode=config", "--mode=final"} {
+		if _, err := upstream(t, p, "modules", mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := upstream(t, p, "single", "--name", "cc_users_groups", "--frequency", "always"); err != nil {
+		t.Fatal(err)
+	}
+	if want := "-config|-final|-only users -again"; strings.Join(got, "|") != want {
+		t.Errorf("ran %q, want %s", got, want)
+	}
+}
+
+func TestStatusOfAFailedMachineIsExitCodeOne(t *testing.T) {
+	dir := t.TempDir()
+	tr, err := tree.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	s := state.NewStatus()
+	for _, stage := range state.Stages() {
+		if err := s.End(tr, stage, time.Unix(1, 0), []string{"it broke"}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := upstream(t, Programs{}, "status", "--wait", "--long", "--root", dir)
+	e, ok := errors.AsType[*ExitError](err)
+	if !ok || e.Code != 1 || !strings.Contains(out, "status: error") || !strings.Contains(out, "it broke") {
+		t.Errorf("status = %v\n%s", err, out)
+	}
+}
+
+func TestSchemaNamesLinesAndFails(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yml")
+	if err := os.WriteFile(file, []byte("#cloud-config\nhostnmae: x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := upstream(t, Programs{}, "schema", "--config-file", file); err == nil || !strings.Contains(out, ":2:1") {
+		t.Errorf("schema = %v\n%s", err, out)
+	}
+	if err := os.WriteFile(file, []byte("#cloud-config\nhostname: x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := upstream(t, Programs{}, "schema", "-c", file); err != nil || !strings.Contains(out, "Valid schema") {
+		t.Errorf("schema = %v\n%s", err, out)
+	}
+}
