@@ -3,7 +3,9 @@ package vmware
 import (
 	"cmp"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -95,9 +97,11 @@ func fetchIMC(h *datasources.Host) (*datasources.Instance, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if user := c.get("CLOUDINIT", "USERDATA"); user != "" {
-			if b := h.Read(path.Join(dir, path.Base(user))); b != "" {
-				in.UserData = []byte(b)
+			b, err := fs.ReadFile(h.Root, strings.TrimPrefix(path.Join(dir, path.Base(user)), "/"))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("read user-data of a customization: %w", err)
 			}
+			in.UserData = b
 		}
 	} else if in, err = fromIMC(h, c); err != nil {
 		return nil, fmt.Errorf("%s: %w", imcFile, err)
