@@ -26,7 +26,7 @@ var baseKeys = map[string]bool{
 func (t *Target) LoadConfig() (*cloudconfig.Config, error) {
 	if t.Ours {
 		c, _, err := cloudconfig.Load(t.Tree.Dir())
-		t.fromMetadata(c)
+		t.fromMetadata()
 		return c, onlyErrors(err)
 	}
 	known, kerr := state.Load(t.Tree)
@@ -70,7 +70,7 @@ func (t *Target) learn(k *state.Known) {
 
 // fromMetadata does the same on our OS, where metadata is a layer that has
 // keys and hostname in it already.
-func (t *Target) fromMetadata(c *cloudconfig.Config) {
+func (t *Target) fromMetadata() {
 	known, err := state.Load(t.Tree)
 	if err != nil || known == nil {
 		return

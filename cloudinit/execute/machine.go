@@ -21,6 +21,9 @@ func Machine(ctx context.Context, t *Target, o Options) (*Report, error) {
 
 // Config is Machine with a config that the caller has loaded.
 func Config(ctx context.Context, t *Target, c *cloudconfig.Config, o Options) (*Report, error) {
+	if t.Ours {
+		t.fromMetadata()
+	}
 	return t.machine(ctx, c, nil, o)
 }
 
