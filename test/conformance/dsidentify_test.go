@@ -37,24 +37,22 @@ type dsBlock struct {
 	Other                               map[string]string
 }
 
-// TestDetectionConformance holds `ros datasource detect` to what upstream's
+// oneDetection holds `ros datasource detect` to what upstream's
 // ds-identify finds on machines that its tests describe.
-func TestDetectionConformance(t *testing.T) {
-	corpusRun(t, "ds-identify", "case.json", 0.95, func(bin, dir string) error {
-		b, err := os.ReadFile(filepath.Join(dir, "case.json"))
-		if err != nil {
-			return err
-		}
-		var c dsCase
-		if err := json.Unmarshal(b, &c); err != nil {
-			return err
-		}
-		root := t.TempDir()
-		if err := c.build(root, filepath.Dir(dir)); err != nil {
-			return err
-		}
-		return c.check(bin, root)
-	})
+func oneDetection(t *testing.T, bin, dir string) error {
+	b, err := os.ReadFile(filepath.Join(dir, "case.json"))
+	if err != nil {
+		return err
+	}
+	var c dsCase
+	if err := json.Unmarshal(b, &c); err != nil {
+		return err
+	}
+	root := t.TempDir()
+	if err := c.build(root, filepath.Dir(dir)); err != nil {
+		return err
+	}
+	return c.check(bin, root)
 }
 
 // detection is what of `ros datasource detect --output json` counts here.
