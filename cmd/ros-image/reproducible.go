@@ -41,6 +41,12 @@ func newReproducible() *cobra.Command {
 
 // twice builds in two folders that share only our programs.
 func twice(cmd *cobra.Command, o image.Options) error {
+	// A copy, because somebody may build our programs anew meanwhile.
+	inputs := filepath.Join(o.Out, "reproducible-inputs")
+	defer os.RemoveAll(inputs)
+	if err := copyPrograms(o.Out, inputs); err != nil {
+		return err
+	}
 	var sums [2]map[string]string
 	for i := range sums {
 		dir := filepath.Join(o.Out, fmt.Sprintf("reproducible-%d", i+1))
@@ -52,7 +58,7 @@ func twice(cmd *cobra.Command, o image.Options) error {
 			return err
 		}
 		for _, name := range []string{"ros", "init", "engine"} {
-			if err := os.Symlink(filepath.Join("..", name), filepath.Join(dir, name)); err != nil {
+			if err := os.Symlink(filepath.Join("..", filepath.Base(inputs), name), filepath.Join(dir, name)); err != nil {
 				return err
 			}
 		}
@@ -75,6 +81,25 @@ func twice(cmd *cobra.Command, o image.Options) error {
 		fmt.Println(sum, name)
 	}
 	return errors.Join(errs...)
+}
+
+func copyPrograms(from, to string) error {
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	for _, name := range []string{"ros", "init"} {
+		b, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			return fmt.Errorf("%w: run `make programs` first", err)
+		}
+		if err := os.MkdirAll(to, 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(to, name), b, 0o755); err != nil {
+			return err
+		}
+	}
+	return os.CopyFS(filepath.Join(to, "engine"), os.DirFS(filepath.Join(from, "engine")))
 }
 
 // sumAll is the SHA-256 of each result below dir.
