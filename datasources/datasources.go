@@ -135,4 +135,7 @@ type Instance struct {
 	Drive string `json:"drive,omitempty"`
 	// Metadata is the datasource's own document, for instance-data.json.
 	Metadata map[string]any `json:"metadata,omitempty"`
+	// Problems are parts of the network config that make no sense and were left
+	// out, as a person would say it.
+	Problems []string `json:"problems,omitempty"`
 }

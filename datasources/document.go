@@ -47,6 +47,8 @@ type Document struct {
 	// Metadata is the datasource's own document; values of keys that look like
 	// secrets are left out.
 	Metadata map[string]any `json:"metadata,omitempty"`
+	// Problems are parts of the network config that were left out.
+	Problems []string `json:"problems,omitempty"`
 }
 
 // Document is in without its secrets, for people and scripts.
@@ -55,7 +57,7 @@ func (in *Instance) Document() (Document, error) {
 		Version: 1, Datasource: in.Datasource, Subplatform: in.Subplatform, InstanceID: in.ID, Hostname: in.Hostname,
 		PublicKeys: in.PublicKeys, Region: in.Region, Zone: in.Zone, InstanceType: in.InstanceType,
 		PublicIPv4: in.PublicIPv4, PrivateIPv4: in.PrivateIPv4, PublicIPv6: in.PublicIPv6, PrivateIPv6: in.PrivateIPv6,
-		User: in.User, PasswordSet: in.Password != "", RandomSeed: len(in.RandomSeed),
+		User: in.User, Problems: in.Problems, PasswordSet: in.Password != "", RandomSeed: len(in.RandomSeed),
 	}
 	d.UserData, d.UserDataBase64 = textOrBase64(in.UserData)
 	d.VendorData, d.VendorDataBase64 = textOrBase64(in.VendorData)

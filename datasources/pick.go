@@ -52,6 +52,8 @@ type Attempt struct {
 	Took    time.Duration `json:"took_ns"`
 	BringUp time.Duration `json:"bring_up_ns,omitempty"`
 	Error   string        `json:"error,omitempty"`
+	// Problems are what was left out of an answer that was good otherwise.
+	Problems []string `json:"problems,omitempty"`
 }
 
 // A Result is the datasource that was picked, and what it said.
@@ -165,6 +167,8 @@ func attempt(ctx context.Context, in PickInput, c Candidate, up *level) (Attempt
 	a.Took = time.Since(a.Started) - a.BringUp
 	if err != nil {
 		a.Error = err.Error()
+	} else {
+		a.Problems = instance.Problems
 	}
 	return a, instance, err
 }

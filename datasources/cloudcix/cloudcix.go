@@ -63,7 +63,7 @@ func parse(h *datasources.Host, meta, user []byte) (*datasources.Instance, error
 	if in.ID == "" {
 		return nil, fmt.Errorf("instance_id: %w", wire.ErrMissing)
 	}
-	if in.Network, err = wire.Network(h, md.Get("network")); err != nil {
+	if err = wire.SetNetwork(h, in, md.Get("network")); err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
 	return in, nil

@@ -92,7 +92,7 @@ func parse(h *datasources.Host, meta, private, user []byte) (*datasources.Instan
 	}
 	md.Drop("vendor_data", "vendor-data")
 	wire.SortIPs(in, md.Str("public-ipv4"), md.Str("local-ipv4"))
-	if in.Network, err = wire.Network(h, md.Get("network-config")); err != nil {
+	if err = wire.SetNetwork(h, in, md.Get("network-config")); err != nil {
 		return nil, fmt.Errorf("metadata: network-config: %w", err)
 	}
 	nets, err := wire.ParseList(private)

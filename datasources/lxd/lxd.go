@@ -167,7 +167,7 @@ func parse(h *datasources.Host, meta []byte, config map[string]string) (*datasou
 	if in.ID == "" {
 		return nil, fmt.Errorf("meta-data: instance-id: %w", wire.ErrMissing)
 	}
-	if in.Network, err = wire.Network(h, get("network-config")); err != nil {
+	if err = wire.SetNetwork(h, in, get("network-config")); err != nil {
 		return nil, err
 	}
 	return in, nil

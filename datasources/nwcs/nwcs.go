@@ -72,7 +72,7 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 	if _, ok := doc["version"]; !ok {
 		doc["version"] = 1
 	}
-	if in.Network, err = wire.Network(h, map[string]any(doc)); err != nil {
+	if err = wire.SetNetwork(h, in, map[string]any(doc)); err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
 	return in, nil

@@ -217,21 +217,21 @@ func maybeBase64(v string) []byte {
 // addNetwork takes a document in base64; anything else is not one.
 func addNetwork(h *datasources.Host, in *datasources.Instance, md map[string]any, v string) {
 	b, err := wire.Base64([]byte(v))
-	if err != nil {
-		return
+	var d wire.Doc
+	if err == nil {
+		d, err = wire.Parse(b)
 	}
-	d, err := wire.Parse(b)
 	if err != nil {
+		in.Problems = append(in.Problems, "network-config: "+err.Error())
 		return
 	}
 	if inner := d.Doc("network"); inner != nil {
 		d = inner
 	}
-	c, err := wire.Network(h, map[string]any(d))
-	if err != nil {
+	if err := wire.SetNetwork(h, in, map[string]any(d)); err != nil {
+		in.Problems = append(in.Problems, err.Error())
 		return
 	}
-	in.Network = c
 	md["network-config"] = map[string]any(d)
 }
 

@@ -170,7 +170,7 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 	if d := wire.AsDoc(doc); d != nil && d.Doc("config") != nil && d.Get("version") == nil {
 		doc = d.Doc("config")
 	}
-	if in.Network, err = wire.Network(h, asAny(doc)); err != nil {
+	if err = wire.SetNetwork(h, in, asAny(doc)); err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
 	return in, nil

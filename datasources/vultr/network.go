@@ -8,16 +8,22 @@ import (
 	"rancheros/datasources/internal/wire"
 )
 
-// networkOf reads cloud_interfaces, which is a network-config of version 1 but
+// setNetwork reads cloud_interfaces, which is a network-config of version 1 but
 // for the names of links, or makes a config of the older interfaces.
-func networkOf(h *datasources.Host, md wire.Doc) (*network.Config, error) {
+func setNetwork(h *datasources.Host, in *datasources.Instance, md wire.Doc) error {
 	if ci := md.Doc("cloud_interfaces"); len(ci) > 0 {
-		c, err := wire.Network(h, ci)
-		if err != nil {
-			return nil, fmt.Errorf("cloud_interfaces: %w", err)
+		if err := wire.SetNetwork(h, in, ci); err != nil {
+			return fmt.Errorf("cloud_interfaces: %w", err)
 		}
-		return c, nil
+		return nil
 	}
+	c, err := networkOf(h, md)
+	in.Network = c
+	return err
+}
+
+// networkOf makes a config of interfaces.
+func networkOf(h *datasources.Host, md wire.Doc) (*network.Config, error) {
 	nics := md.List("interfaces")
 	if len(nics) == 0 {
 		return nil, nil

@@ -81,7 +81,7 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 	for _, i := range md.List("interfaces") {
 		wire.SortIPs(in, i.Str("ipv4.address"), i.Str("ipv6.address"))
 	}
-	if in.Network, err = networkOf(h, md); err != nil {
+	if err = setNetwork(h, in, md); err != nil {
 		return nil, err
 	}
 	return in, nil

@@ -17,10 +17,15 @@ import (
 // What is wrong in a document of which something is good is left out: a
 // machine with one address is easier to mend than one with none.
 func Network(h *datasources.Host, v any) (*network.Config, error) {
+	c, _, err := network12(h, v)
+	return c, err
+}
+
+func network12(h *datasources.Host, v any) (*network.Config, []string, error) {
 	var doc []byte
 	switch v := v.(type) {
 	case nil:
-		return nil, nil
+		return nil, nil, nil
 	case []byte:
 		doc = v
 	case string:
@@ -31,17 +36,32 @@ func Network(h *datasources.Host, v any) (*network.Config, error) {
 		}
 		var err error
 		if doc, err = yaml.Marshal(v); err != nil {
-			return nil, fmt.Errorf("write network-config: %w", err)
+			return nil, nil, fmt.Errorf("write network-config: %w", err)
 		}
 	}
 	if len(doc) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	c, problems := network.FromV1V2(doc)
 	if network.HasErrors(problems) && len(c.Links) == 0 {
-		return nil, fmt.Errorf("network-config: %s", problems[0])
+		return nil, nil, fmt.Errorf("network-config: %s", problems[0])
 	}
-	return c, nil
+	var left []string
+	for _, p := range problems {
+		left = append(left, p.String())
+	}
+	return c, left, nil
+}
+
+// SetNetwork gives in the network of a cloud's document; see Network. What is
+// wrong with it is in in.Problems.
+func SetNetwork(h *datasources.Host, in *datasources.Instance, v any) error {
+	c, left, err := network12(h, v)
+	if err != nil {
+		return err
+	}
+	in.Network, in.Problems = c, append(in.Problems, left...)
+	return nil
 }
 
 // named gives names to the links of a document of version 1. The document

@@ -30,7 +30,7 @@ func (s Seed) Instance(h *datasources.Host, from string) (*datasources.Instance,
 	if in.ID == "" {
 		in.ID = datasources.FallbackID(h, from)
 	}
-	if in.Network, err = Network(h, s.Network); err != nil {
+	if err = SetNetwork(h, in, s.Network); err != nil {
 		return nil, err
 	}
 	return in, nil

@@ -193,3 +193,20 @@ func TestDropTakesAwayWhatIsSecret(t *testing.T) {
 		t.Errorf("want -, got +:\n%s", diff)
 	}
 }
+
+func TestWhatIsLeftOutOfANetworkIsNamed(t *testing.T) {
+	h := &datasources.Host{}
+	doc := map[string]any{"version": 2, "ethernets": map[string]any{
+		"eth0": map[string]any{"dhcp4": true, "addresses": []any{"not an address"}},
+	}}
+	var in datasources.Instance
+	if err := SetNetwork(h, &in, doc); err != nil || len(in.Network.Links) != 1 || !in.Network.Links[0].DHCP4 {
+		t.Fatalf("SetNetwork() = %v, network %+v, want eth0 with DHCP", err, in.Network)
+	}
+	if len(in.Problems) == 0 || !strings.Contains(in.Problems[0], "not an address") {
+		t.Errorf("problems are %q, want the address named", in.Problems)
+	}
+	if err := SetNetwork(h, &in, "version: 7"); err == nil {
+		t.Error("a config of which nothing is good is no error")
+	}
+}
