@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rancheros/cloudconfig"
 	"rancheros/init/step"
 	"rancheros/paths"
 )
@@ -58,7 +59,7 @@ func seed(from, to string) error {
 	}
 	// All of the copies must be on the disk before the names are.
 	unix.Sync()
-	return writeSynced(filepath.Join(to, repositories), merged)
+	return cloudconfig.WriteFile(filepath.Join(to, repositories), merged, 0o600)
 }
 
 // mergeRepositories adds the names of want to have. A user's own images and
@@ -91,25 +92,4 @@ func mergeRepositories(have, want []byte) (merged []byte, changed bool, err erro
 	}
 	merged, err = json.Marshal(h)
 	return merged, changed, err
-}
-
-// writeSynced writes a file whole or not at all, and to the disk.
-func writeSynced(path string, content []byte) error {
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"rancheros/cloudconfig"
 	"rancheros/paths"
 )
 
@@ -130,17 +131,8 @@ func writeKey(file string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.OpenFile(file+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
-	if err != nil {
+	if err := cloudconfig.WriteFile(file, content, mode); err != nil {
 		return fmt.Errorf("write ssh host key: %w", err)
-	}
-	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(file+".new", file)
-	}
-	if err != nil {
-		return fmt.Errorf("write ssh host key %s: %w", file, err)
 	}
 	return nil
 }
