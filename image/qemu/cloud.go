@@ -168,19 +168,23 @@ func gce(u User) recording {
 		"id": 4520031799277581759, "name": u.Hostname, "hostname": u.Hostname + ".c.ros.internal",
 		"zone": "projects/1/zones/europe-west1-b", "attributes": attributes, "networkInterfaces": []any{},
 	}
-	all := asJSON(map[string]any{"instance": instance, "project": map[string]any{"projectId": "ros", "attributes": map[string]string{}}})
+	const v1 = "computeMetadata/v1/"
 	files := map[string]string{
-		"_meta.yaml": "require: {Metadata-Flavor: Google}\nheader: {Metadata-Flavor: Google}\n" +
-			"paths:\n  /: {require: {}, body: \"computeMetadata/\\n\"}\n",
-		"computeMetadata/v1/_index?recursive=true":          all,
-		"computeMetadata/v1/_index?alt=json&recursive=true": all,
-		"computeMetadata/v1/_index?recursive=true&alt=json": all,
-		"computeMetadata/v1/instance/id":                    "4520031799277581759",
-		"computeMetadata/v1/instance/name":                  u.Hostname,
-		"computeMetadata/v1/instance/hostname":              u.Hostname + ".c.ros.internal",
-		"computeMetadata/v1/instance/zone":                  "projects/1/zones/europe-west1-b",
-		"computeMetadata/v1/instance/_index?recursive=true": asJSON(instance),
-		"computeMetadata/v1/project/project-id":             "ros",
+		"_meta.yaml":                 "require: {Metadata-Flavor: Google}\nheader: {Metadata-Flavor: Google}\n",
+		v1 + "instance/id":           "4520031799277581759",
+		v1 + "instance/name":         u.Hostname,
+		v1 + "instance/hostname":     u.Hostname + ".c.ros.internal",
+		v1 + "instance/zone":         "projects/1/zones/europe-west1-b",
+		v1 + "project/project-id":    "ros",
+		v1 + "instance/machine-type": "projects/1/machineTypes/e2-small",
+	}
+	// Clients spell the query in their own ways.
+	for _, query := range []string{"recursive=True", "recursive=true", "recursive=True&alt=json", "recursive=true&alt=json", "alt=json&recursive=true"} {
+		files[v1+"instance/_index?"+query] = asJSON(instance)
+		files[v1+"instance/attributes/_index?"+query] = asJSON(attributes)
+		files[v1+"project/attributes/_index?"+query] = "{}"
+		files[v1+"instance/network-interfaces/_index?"+query] = "[]"
+		files[v1+"_index?"+query] = asJSON(map[string]any{"instance": instance, "project": map[string]any{"projectId": "ros", "attributes": map[string]string{}}})
 	}
 	for k, v := range attributes {
 		files["computeMetadata/v1/instance/attributes/"+k] = v
