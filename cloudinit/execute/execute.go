@@ -168,11 +168,20 @@ func (t *Target) turn(ctx context.Context, a Applier, c *cloudconfig.Config) (wh
 		return skipped(err)
 	}
 	t.undone = false
+	if a.atMostOnce() {
+		// A command may restart the machine: it must not do so at every boot.
+		if err := errors.Join(t.stamp(a), t.Tree.Sync()); err != nil {
+			return "", err
+		}
+	}
 	why, err = skipped(guard(func() error { return a.Apply(ctx, t, c) }))
 	// What had nothing to do, or could not run its programs here, has not had
 	// its turn.
-	if err != nil || why != "" || t.undone {
-		return why, err
+	if why != "" || t.undone {
+		return why, errors.Join(err, t.unstamp(a))
+	}
+	if err != nil {
+		return "", err
 	}
 	return "", t.stamp(a)
 }

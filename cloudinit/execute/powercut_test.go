@@ -29,7 +29,7 @@ func TestAPowerCutIsMadeGoodByTheNextBoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := stable(snapshot(t, whole.dir))
-	for n := steps % 29; n < steps; n += 29 {
+	for n := steps % 53; n < steps; n += 53 {
 		m := newMachine(t, debian)
 		left := n
 		if err := apply(m, func(string, string) error {

@@ -14,7 +14,6 @@ import (
 )
 
 // BootCmd runs bootcmd: early, at every boot, before the network is needed.
-// All commands are tried.
 func BootCmd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	return t.commands(ctx, "bootcmd", c.BootCmd)
 }
@@ -54,24 +53,49 @@ func runcmd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	return t.commands(ctx, "runcmd", c.RunCmd)
 }
 
-// commands runs a list. All are tried: upstream writes them into one script
-// without `set -e`, and so the exit code of the last one is that of all.
+// commands runs a list as one script, as upstream does: a `cd` or a variable of
+// one line holds for the next, and the exit code of the last is that of all.
 func (t *Target) commands(ctx context.Context, what string, list []cloudconfig.Command) error {
-	var errs []error
-	for i, cmd := range list {
-		argv := cmd.Argv()
-		if argv[0] == "" || len(argv) == 3 && argv[0] == "sh" && strings.TrimSpace(argv[2]) == "" {
-			continue
+	var script strings.Builder
+	var lines []string
+	script.WriteString("#!/bin/sh\n")
+	for _, cmd := range list {
+		line := strings.TrimSpace(cmd.Shell)
+		if len(cmd.Args) > 0 {
+			var words []string
+			for _, w := range cmd.Args {
+				words = append(words, shellQuote(w))
+			}
+			line = strings.Join(words, " ")
 		}
-		if argv[0] == "cloud-init-per" {
-			errs = append(errs, t.per(ctx, argv[1:]))
-			continue
-		}
-		if err := t.Do(t.Command(ctx, argv...)); err != nil {
-			errs = append(errs, fmt.Errorf("%s[%d]: %w", what, i, err))
+		if line != "" {
+			script.WriteString(line + "\n")
+			lines = append(lines, cmd.String())
 		}
 	}
-	return errors.Join(errs...)
+	if t.Tree.Planned() || !t.Live && !t.Chroot {
+		var errs []error
+		for _, l := range lines {
+			errs = append(errs, t.Do(t.Command(ctx, l)))
+		}
+		return errors.Join(errs...)
+	}
+	p := path.Join(paths.CloudInitRun, what)
+	err := t.quietly(func() error {
+		_, err := t.Tree.WriteFile(p, []byte(script.String()), tree.Perm{Mode: 0o700, Secret: true})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = t.quietly(func() error { return t.Do(t.Command(ctx, "sh", p)) })
+	for _, l := range lines {
+		t.Tree.Note(tree.Change{Op: tree.Run, Target: l})
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w; see %s", what, err, state.OutputFile)
+	}
+	return nil
 }
 
 // per is cloud-init-per FREQUENCY NAME PROGRAM ARGS: run a program once, once
@@ -94,10 +118,8 @@ func (t *Target) per(ctx context.Context, args []string) error {
 	if err := t.due(a); err != nil {
 		return unskipped(err)
 	}
-	if err := t.Do(t.Command(ctx, args[2:]...)); err != nil {
-		return err
-	}
-	return t.stamp(a)
+	err := t.Do(t.Command(ctx, args[2:]...))
+	return errors.Join(err, t.stamp(a))
 }
 
 // Per is the program cloud-init-per.
@@ -126,6 +148,17 @@ func (t *Target) runFolder(ctx context.Context, dir string, prefix []string) err
 	return errors.Join(errs...)
 }
 
+// runFolders runs the scripts of a frequency: those that lie on the machine, and
+// those of this instance's user-data.
+func (t *Target) runFolders(ctx context.Context, frequency string) error {
+	why1, err1 := skipped(t.runFolder(ctx, path.Join(state.Scripts, frequency), nil))
+	why2, err2 := skipped(t.runFolder(ctx, path.Join(state.Instance, "scripts", frequency), nil))
+	if err := errors.Join(err1, err2); err != nil || why1 == "" || why2 == "" {
+		return err
+	}
+	return Skip("there are no scripts " + frequency)
+}
+
 func (t *Target) script(ctx context.Context, p string, prefix []string) error {
 	argv := append(append([]string(nil), prefix...), p)
 	return t.Do(t.Command(ctx, argv...))
@@ -150,15 +183,15 @@ func vendorDisabled(enabled any) bool {
 }
 
 func scriptsPerOnce(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
-	return t.runFolder(ctx, state.Scripts+"/per-once", nil)
+	return t.runFolders(ctx, "per-once")
 }
 
 func scriptsPerBoot(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
-	return t.runFolder(ctx, state.Scripts+"/per-boot", nil)
+	return t.runFolders(ctx, "per-boot")
 }
 
 func scriptsPerInstance(ctx context.Context, t *Target, _ *cloudconfig.Config) error {
-	return t.runFolder(ctx, state.Scripts+"/per-instance", nil)
+	return t.runFolders(ctx, "per-instance")
 }
 
 // scriptsUser runs the scripts of the user-data, and on our OS the one that

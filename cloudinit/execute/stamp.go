@@ -3,6 +3,7 @@ package execute
 import (
 	"fmt"
 	"path"
+	"strings"
 
 	"rancheros/cloudconfig"
 	"rancheros/cloudinit/state"
@@ -48,6 +49,21 @@ func (t *Target) stamp(a Applier) error {
 		return nil
 	}
 	return t.quietly(func() error { return t.write(p, "", 0o644) })
+}
+
+// atMostOnce says whether an applier runs what users wrote: that has had its
+// turn when it has begun, as upstream has it, whatever becomes of it.
+func (a Applier) atMostOnce() bool {
+	return a.Name == "runcmd" || strings.HasPrefix(a.Name, "scripts_")
+}
+
+// unstamp takes the stamp of what did not run after all away.
+func (t *Target) unstamp(a Applier) error {
+	p := t.stampPath(a)
+	if p == "" || t.Tree.Planned() || !a.atMostOnce() {
+		return nil
+	}
+	return t.quietly(func() error { _, err := t.Tree.Remove(p); return err })
 }
 
 // quietly keeps changes to our own books out of the record.
