@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +17,15 @@ import (
 
 // A fakeDocker notes what is started and when.
 type fakeDocker struct {
+	mu         sync.Mutex
 	containers []services.Container
 	started    []string
 }
 
 func (f *fakeDocker) Containers(context.Context) ([]services.Container, error) {
-	return f.containers, nil
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.containers), nil
 }
 
 func (f *fakeDocker) Start(_ context.Context, id string) error {
@@ -58,7 +63,9 @@ func TestANewContainerIsSeen(t *testing.T) {
 		defer cancel()
 		go func() {
 			time.Sleep(90 * time.Second)
+			f.mu.Lock()
 			f.containers = append(f.containers, container("new", "* * * * *"))
+			f.mu.Unlock()
 			changed <- struct{}{}
 		}()
 		(&table{docker: f, log: slog.New(slog.DiscardHandler)}).run(ctx, changed)
