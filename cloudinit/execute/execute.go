@@ -133,7 +133,19 @@ func Run(ctx context.Context, t *Target, c *cloudconfig.Config, o Options) (*Rep
 		}
 		r.Results = append(r.Results, res)
 	}
+	errs = append(errs, t.settle())
 	return r, errors.Join(errs...)
+}
+
+// settle makes what was done survive a power cut, and only then the stamps of
+// those who have had their turn.
+func (t *Target) settle() error {
+	errs := []error{t.Tree.Sync()}
+	for _, a := range t.turns {
+		errs = append(errs, t.stamp(a))
+	}
+	t.turns = nil
+	return errors.Join(append(errs, t.Tree.Sync())...)
 }
 
 // apply runs one applier and says how it went.
@@ -143,7 +155,6 @@ func (t *Target) apply(ctx context.Context, a Applier, c *cloudconfig.Config) (R
 	before := len(t.Tree.Changes())
 	t.warnings, t.applier = nil, a.Name
 	why, err := t.turn(ctx, a, c)
-	err = errors.Join(err, t.Tree.Sync())
 	res.full = t.Tree.Changes()[before:]
 	res.Changes = t.show(res.full)
 	res.Warnings = t.warnings
@@ -180,10 +191,10 @@ func (t *Target) turn(ctx context.Context, a Applier, c *cloudconfig.Config) (wh
 	if why != "" || t.undone {
 		return why, errors.Join(err, t.unstamp(a))
 	}
-	if err != nil {
-		return "", err
+	if err == nil {
+		t.turns = append(t.turns, a)
 	}
-	return "", t.stamp(a)
+	return "", err
 }
 
 // skipped takes the reason out of an error that is none.

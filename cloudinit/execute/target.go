@@ -70,6 +70,8 @@ type Target struct {
 	failed   error
 	applier  string
 	warnings []string
+	// turns are the appliers that have had theirs and no stamp yet.
+	turns []Applier
 	// undone: the applier's programs belong to another machine.
 	undone bool
 }

@@ -232,7 +232,7 @@ func (d *disk) fill(f *os.File, p string, data []byte, perm Perm) error {
 	if err := d.hook("fsync", p); err != nil {
 		return err
 	}
-	if len(data) == 0 {
+	if len(data) == 0 || gone(p) {
 		return nil // its name is all there is to it
 	}
 	return f.Sync()
@@ -246,8 +246,18 @@ func (d *disk) rename(p string, dir int, tmp, name string) error {
 		_ = unix.Unlinkat(dir, tmp, 0)
 		return err
 	}
-	d.dirty[path.Dir(p)] = true
+	d.changed(p)
 	return nil
+}
+
+// gone says whether a file is gone after a power cut in any case.
+func gone(p string) bool { return strings.HasPrefix(p, "/run/") }
+
+// changed notes that the name p changed.
+func (d *disk) changed(p string) {
+	if !gone(p) {
+		d.dirty[path.Dir(p)] = true
+	}
 }
 
 func (d *disk) overwrite(p string, data []byte) error {
@@ -289,7 +299,7 @@ func (d *disk) mkdir(p string, perm Perm) error {
 		if err := unix.Mkdirat(dir, name, perm.Mode&0o777); err != nil {
 			return err
 		}
-		d.dirty[path.Dir(p)] = true
+		d.changed(p)
 		return d.setMetaAt(dir, name, perm)
 	})
 }
@@ -327,7 +337,7 @@ func (d *disk) remove(p string) error {
 			err = unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)
 		}
 		if err == nil {
-			d.dirty[path.Dir(p)] = true
+			d.changed(p)
 		}
 		return err
 	})
