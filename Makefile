@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X rancheros/cmd/ros/cli.Version=$(VERSION)
 export KERNEL MODULES PROFILE QUICK USER_DATA MEM CPUS DATASOURCE DISK SSH_PORT ACCEL
 
 .DEFAULT_GOAL := help
-.PHONY: help run image programs engine deps test vet bench bench-peer conformance generate reproducible clean
+.PHONY: help run image programs engine deps test-deps test vet bench bench-peer conformance generate reproducible clean
 
 include engine/engine.mk
 
@@ -25,10 +25,13 @@ programs: deps engine ## build our own programs into out/
 	@$(GOBUILD) -ldflags "$(LDFLAGS)" -o out/ros ./cmd/ros
 	@$(GOBUILD) -ldflags "-s -w" -o out/init ./cmd/init
 
+test-deps:
+	@go run ./cmd/ros-image deps --test
+
 deps: ## install by apt what is missing to build and to run
 	@go run ./cmd/ros-image deps
 
-test: image vet ## rules of the repository, unit tests, kernel tests, machine tests
+test: test-deps image vet ## rules of the repository, unit tests, kernel tests, machine tests
 	go test -race -timeout 20m $$(go list ./... | grep -v /test/vm)
 	cd engine && go test ./...
 	go test -count=1 -timeout 60m -v ./test/vm

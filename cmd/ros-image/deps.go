@@ -29,21 +29,45 @@ var needs = []need{
 	{"/usr/lib/x86_64-linux-gnu/libc.a", "libc6-dev"},
 }
 
+// testNeeds are what the tests use beside: real servers, firmwares and makers of
+// drives.
+var testNeeds = []need{
+	{"xorriso", "xorriso"},
+	{"genisoimage", "genisoimage"},
+	{"mkfs.vfat", "dosfstools"},
+	{"mcopy", "mtools"},
+	{"mke2fs", "e2fsprogs"},
+	{"dnsmasq", "dnsmasq-base"},
+	{"ip", "iproute2"},
+	{"ping", "iputils-ping"},
+	{"/bin/busybox", "busybox-static"},
+	{"/usr/share/ovmf/OVMF.fd", "ovmf"},
+}
+
 // backports is where Debian 12 has a QEMU that runs kernel 6.12.
 const backports = "bookworm-backports"
 
 func newDeps() *cobra.Command {
-	return &cobra.Command{
+	var tests bool
+	c := &cobra.Command{
 		Use:   "deps",
 		Short: "Install by apt what is missing to build and to run",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return deps(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			wanted := needs
+			if tests {
+				wanted = slices.Concat(needs, testNeeds)
+			}
+			return deps(cmd.Context(), wanted)
+		},
 	}
+	c.Flags().BoolVar(&tests, "test", false, "what the tests use as well")
+	return c
 }
 
-func deps(ctx context.Context) error {
+func deps(ctx context.Context, wanted []need) error {
 	var missing []string
-	for _, n := range needs {
+	for _, n := range wanted {
 		if !isThere(n.path) {
 			missing = append(missing, n.pkg)
 		}
