@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X rancheros/cmd/ros/cli.Version=$(VERSION)
 export KERNEL MODULES PROFILE QUICK USER_DATA MEM CPUS DATASOURCE DISK SSH_PORT ACCEL
 
 .DEFAULT_GOAL := help
-.PHONY: help run image programs engine deps test-deps test vet bench bench-peer conformance generate reproducible clean
+.PHONY: help run image programs deb engine deps test-deps test vet bench bench-peer conformance generate reproducible clean
 
 include engine/engine.mk
 
@@ -35,6 +35,9 @@ test: test-deps image vet ## rules of the repository, unit tests, kernel tests, 
 	go test -race -timeout 20m $$(go list ./... | grep -v /test/vm)
 	cd engine && go test ./...
 	go test -count=1 -timeout 60m -v ./test/vm
+
+deb: programs ## build out/ros-cloud-init_VERSION_amd64.deb, a cloud-init for Debian and Ubuntu
+	@out/ros-image deb
 
 vet: ## gofmt and go vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
