@@ -30,24 +30,25 @@ func cloudInitExecute(ctx context.Context, args []string) int {
 	return execute.Program{CheckIn: checkIn}.Main(ctx, args)
 }
 
-// checkIn tells the cloud of this machine how provisioning went.
-func checkIn(ctx context.Context, failed error) error {
+// checkIn tells the cloud of this machine how provisioning went, if it expects
+// to hear.
+func checkIn(ctx context.Context, failed error) (told bool, err error) {
 	t, err := tree.Open("/")
 	if err != nil {
-		return err
+		return false, err
 	}
 	known, err := state.Load(t)
 	if err = errors.Join(err, t.Close()); err != nil || known == nil {
-		return err
+		return false, err
 	}
 	kind, ok := datasources.Find(all.Kinds(), known.Identity.Datasource)
 	if !ok || kind.Report == nil {
-		return nil
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	env := datasources.Env{Host: datasources.ThisHost(), Version: cli.Version, Log: slog.New(slog.DiscardHandler)}
-	return kind.Report(ctx, env, &known.Instance, failed)
+	return true, kind.Report(ctx, env, &known.Instance, failed)
 }
 
 // cloudInit is the program cloud-init, for callers of upstream's.
