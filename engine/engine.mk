@@ -10,12 +10,22 @@ ENGINE_MOD   = $(shell cd engine && go list -m -f '{{.Version}}' $(1))
 # moby/v2 is tagged as a library; the engine's own number is the command line's, they are released together.
 ENGINE_X     = -X github.com/moby/moby/v2/dockerversion.Version=$(1) -X github.com/moby/moby/v2/dockerversion.PlatformName=ros -X github.com/docker/cli/cli/version.Version=$(1)
 
+# BuildKit without its proxy. See docs/adr/032-buildkit-proxy.md. -modfile points the build at it; go.mod stays as it is.
+ENGINE_KIT   = out/engine-src
+ENGINE_PROXY = engine/internal/proxyprovider/proxyprovider.go
+
 .PHONY: engine
 engine: $(ENGINE_OUT)/runc $(ENGINE_OUT)/containerd-shim-runc-v2 $(ENGINE_OUT)/dockerd
 
-$(ENGINE_OUT)/dockerd: $(ENGINE_SRC)
+$(ENGINE_KIT)/go.mod: $(ENGINE_MODS) $(ENGINE_PROXY)
+	@rm -rf $(@D) && mkdir -p $(@D) && cd engine && go mod download github.com/moby/buildkit
+	@cp -r "$$(cd engine && go list -m -f '{{.Dir}}' github.com/moby/buildkit)" $(@D)/buildkit && chmod -R u+w $(@D)/buildkit
+	@rm $(@D)/buildkit/util/network/proxyprovider/*.go && cp $(ENGINE_PROXY) $(@D)/buildkit/util/network/proxyprovider/
+	@cp engine/go.sum $(@D)/go.sum && { cat engine/go.mod; echo 'replace github.com/moby/buildkit => ../$(@D)/buildkit'; } > $@
+
+$(ENGINE_OUT)/dockerd: $(ENGINE_SRC) $(ENGINE_KIT)/go.mod
 	@mkdir -p $(@D); echo "engine: dockerd and docker (the first time takes minutes)"
-	@cd engine && CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(ENGINE_TAGS)' -ldflags '-s -w $(call ENGINE_X,$(patsubst v%,%,$(patsubst %+incompatible,%,$(call ENGINE_MOD,github.com/docker/cli))))' -o ../$@ ./cmd/dockerd
+	@cd engine && CGO_ENABLED=0 go build -modfile ../$(ENGINE_KIT)/go.mod -trimpath -buildvcs=false -tags '$(ENGINE_TAGS)' -ldflags '-s -w $(call ENGINE_X,$(patsubst v%,%,$(patsubst %+incompatible,%,$(call ENGINE_MOD,github.com/docker/cli))))' -o ../$@ ./cmd/dockerd
 
 $(ENGINE_OUT)/containerd-shim-runc-v2: $(ENGINE_MODS)
 	@mkdir -p $(@D); echo "engine: containerd-shim-runc-v2"
