@@ -2,7 +2,7 @@
 VERSION := $(shell cat VERSION)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false
 LDFLAGS := -s -w -X rancheros/cmd/ros/cli.Version=$(VERSION)
-export KERNEL MODULES PROFILE QUICK USER_DATA MEM CPUS DATASOURCE DISK SSH_PORT ACCEL
+export KERNEL MODULES PROFILE QUICK COMPRESSION USER_DATA MEM CPUS DATASOURCE DISK SSH_PORT ACCEL
 
 .DEFAULT_GOAL := help
 .PHONY: help run image programs deb engine deps test-deps test vet bench bench-peer conformance generate reproducible clean

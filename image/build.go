@@ -34,6 +34,9 @@ type Options struct {
 	Extra string
 	// Update fetches the package lists anew.
 	Update bool
+	// Compression of the root image: zstd, which starts faster, or xz, which is
+	// smaller. Empty is zstd.
+	Compression string
 	// Quick compresses less, for trying things out.
 	Quick bool
 	// Log shows progress.

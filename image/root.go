@@ -24,16 +24,16 @@ func (b *build) writeRoot(ctx context.Context) error {
 	go func() {
 		w.CloseWithError(b.host.WriteTar(w, tree.TarOptions{Time: b.Time, HardLinks: true, First: early}))
 	}()
-	// Not xz: it is 13 % smaller, but costs ten CPU seconds more of a first boot in
-	// QEMU (docs/images.md).
-	level, block := "22", "1M"
-	if b.Quick {
-		level, block = "3", "128K"
+	compression, err := b.compression()
+	if err != nil {
+		return err
 	}
 	epoch := strconv.FormatInt(b.Time.Unix(), 10)
-	_, err := b.tools.run(ctx, b.Out, nil, r, "usr/bin/mksquashfs", "-", tmp, "-tar", "-noappend", "-no-progress", "-quiet",
-		"-no-xattrs", "-comp", "zstd", "-Xcompression-level", level, "-b", block, "-mkfs-time", epoch, "-all-time", epoch,
-		"-root-mode", "0755", "-root-uid", "0", "-root-gid", "0")
+	args := []string{
+		"-", tmp, "-tar", "-noappend", "-no-progress", "-quiet", "-no-xattrs", "-mkfs-time", epoch, "-all-time", epoch,
+		"-root-mode", "0755", "-root-uid", "0", "-root-gid", "0",
+	}
+	_, err = b.tools.run(ctx, b.Out, nil, r, "usr/bin/mksquashfs", append(args, compression...)...)
 	r.Close()
 	if err != nil {
 		return err
@@ -44,6 +44,20 @@ func (b *build) writeRoot(ctx context.Context) error {
 	}
 	b.Log("  root.squashfs %.1f MB of %.1f MB", float64(st.Size())/1e6, float64(b.host.Size())/1e6)
 	return os.Rename(tmp, b.path("root.squashfs"))
+}
+
+// compression is mksquashfs's arguments. xz is 13 % smaller than zstd, but costs
+// ten CPU seconds more of a first boot in QEMU (docs/images.md).
+func (b *build) compression() ([]string, error) {
+	switch {
+	case b.Quick:
+		return []string{"-comp", "zstd", "-Xcompression-level", "3", "-b", "128K"}, nil
+	case b.Compression == "" || b.Compression == "zstd":
+		return []string{"-comp", "zstd", "-Xcompression-level", "22", "-b", "1M"}, nil
+	case b.Compression == "xz":
+		return []string{"-comp", "xz", "-Xbcj", "x86", "-b", "1M"}, nil
+	}
+	return nil, fmt.Errorf("compression %q is neither zstd nor xz", b.Compression)
 }
 
 func names(list []*deb.Package) []string {

@@ -31,7 +31,7 @@ func (o *Options) isBuilt(stamp string) bool {
 // templates, ros-image itself and the options.
 func (o *Options) stamp() (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, o.Version, o.Time.Unix(), o.Kernel, o.Modules, o.Extra, o.Quick)
+	fmt.Fprintln(h, o.Version, o.Time.Unix(), o.Kernel, o.Modules, o.Extra, o.Quick, o.Compression)
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
