@@ -43,7 +43,7 @@ const (
 )
 
 func detect(h *datasources.Host) datasources.Finding {
-	if p, evidence := platform(h); p != unknown {
+	if p, evidence := platform(h); p != unknown && !chance(h, p) {
 		return datasources.Finding{Match: datasources.Yes, Evidence: evidence}
 	}
 	if strict(h) {
@@ -53,6 +53,14 @@ func detect(h *datasources.Host) datasources.Finding {
 		return datasources.Finding{Match: datasources.No}
 	}
 	return datasources.Finding{Match: datasources.Maybe, Evidence: "ci.datasource.ec2.strict_id is false"}
+}
+
+// chance says whether nothing but the UUID speaks for AWS: of all machines
+// elsewhere one in two thousand has a random one that begins so. In EC2 the
+// serial number begins so too, and Nitro names its vendor.
+func chance(h *datasources.Host, platform string) bool {
+	return platform == aws && !strings.HasPrefix(h.Read("sys/hypervisor/uuid"), "ec2") && h.DMI("sys_vendor") != "Amazon EC2" &&
+		!strings.HasPrefix(strings.ToLower(h.DMI("product_serial")), "ec2")
 }
 
 // platform finds out whose machine this is.
