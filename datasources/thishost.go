@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"rancheros/paths"
 	"rancheros/sys/blkdev"
 )
 
@@ -151,6 +152,9 @@ func container(h *Host) string {
 		return name
 	case strings.Contains(h.Read("proc/sys/kernel/osrelease"), "icrosoft"):
 		return "wsl"
+	case h.Exists(strings.TrimPrefix(paths.BootRecord, "/")):
+		// Our own console: a container, but of this machine, which has no other.
+		return ""
 	case h.Exists(".dockerenv"):
 		return "docker"
 	case h.Exists("run/.containerenv"):

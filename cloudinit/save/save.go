@@ -212,6 +212,9 @@ func (s *saver) read(ctx context.Context, k *state.Known) (*userdata.Result, err
 		return nil, err
 	}
 	var n atomic.Int64
+	for _, p := range in.Problems {
+		s.problem(errors.New(p))
+	}
 	r, err := userdata.Parse(counting(ctx, &n),
 		userdata.Input{UserData: in.UserData, VendorData: in.VendorData, VendorData2: in.VendorData2, InstanceData: data},
 		userdata.Options{Fetch: fetch.HTTP(fetch.Options{Retries: 3}), Store: urlCache{s.tree, k.Identity.InstanceID}})

@@ -155,6 +155,7 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		VendorData:   s.vendor,
 		Drive:        s.drive,
 		Metadata:     s.meta,
+		Problems:     s.problems,
 	}
 	if in.ID == "" {
 		in.ID = DefaultID

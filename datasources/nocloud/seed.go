@@ -25,6 +25,8 @@ type seed struct {
 	user, vendor, network []byte
 	// from says where it came from.
 	from []string
+	// problems are parts that were left out.
+	problems []string
 	// drive is the file system UUID of the drive that was read.
 	drive string
 }
@@ -196,7 +198,17 @@ func (s *seed) add(read func(string) ([]byte, error), from string) error {
 		return err
 	}
 	var meta []byte
-	if err := errors.Join(get(metaData, &meta), get(userData, &s.user), get(vendorData, &s.vendor), get(networkConfig, &s.network)); err != nil {
+	err := errors.Join(get(metaData, &meta), get(networkConfig, &s.network))
+	for name, into := range map[string]*[]byte{userData: &s.user, vendorData: &s.vendor} {
+		// Too much of it must not cost the keys that let a person in to mend it.
+		e := get(name, into)
+		if errors.Is(e, drive.ErrTooLarge) {
+			s.problems = append(s.problems, e.Error())
+			continue
+		}
+		err = errors.Join(err, e)
+	}
+	if err != nil {
 		return err
 	}
 	doc, err := wire.Parse(meta)

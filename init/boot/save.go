@@ -66,6 +66,7 @@ func bootcmd(ctx context.Context, m *machine) error {
 	}
 	target := execute.New(t)
 	target.Log = m.log
+	defer target.OpenOutput()()
 	err = errors.Join(execute.BootHooks(ctx, target), execute.BootCmd(ctx, target, m.config), t.Close())
 	if err == nil && len(m.config.BootCmd) == 0 {
 		return step.Skip("bootcmd is empty")

@@ -57,7 +57,6 @@ var steps = []step.Step[*Options]{
 // scripts run after sshd is up: a script that hangs must not lock people out.
 var scripts = []step.Step[*Options]{
 	step.Should("cloud-init final", func(ctx context.Context, o *Options) error { return o.Final(ctx) }),
-	step.Should("cloud-config-script", func(ctx context.Context, _ *Options) error { return runScript(ctx, paths.UserScript) }),
 	step.Should("start.sh", func(ctx context.Context, _ *Options) error { return runScript(ctx, paths.BootScript) }),
 	step.Should("rc.local", func(ctx context.Context, _ *Options) error { return runScript(ctx, paths.RCLocal) }),
 }

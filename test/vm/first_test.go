@@ -114,3 +114,9 @@ func TestUnknownKeyIsNamedWithItsLine(t *testing.T) {
 	}
 	v.Says("sudo dmesg", "hostnmae")
 }
+
+func TestHugeUserDataIsRefusedAndTheKeysStillWork(t *testing.T) {
+	v := Boot(t, Machine{UserData: "#cloud-config\nhostname: huge\n# " + strings.Repeat("x", 100<<20) + "\n"})
+	v.Says("hostname", "given")
+	v.Says("sudo dmesg", "too large")
+}

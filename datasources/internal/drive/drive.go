@@ -23,6 +23,9 @@ import (
 // MaxFile is how many bytes a file may have, unless ReadMax says otherwise.
 const MaxFile = 16 << 20
 
+// ErrTooLarge is what reading a file of more bytes gives.
+var ErrTooLarge = errors.New("too large")
+
 // A Drive is a drive that can be read.
 type Drive struct {
 	datasources.Block
@@ -160,7 +163,7 @@ func (d *Drive) ReadMax(name string, limit int64) (b []byte, err error) {
 		return nil, d.named(name, err)
 	}
 	if int64(len(b)) > limit {
-		return nil, d.named(name, fmt.Errorf("larger than %d bytes", limit))
+		return nil, d.named(name, fmt.Errorf("%w: larger than %d bytes", ErrTooLarge, limit))
 	}
 	return b, nil
 }
