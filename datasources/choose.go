@@ -70,7 +70,7 @@ func choose(h *Host, kinds []Kind, named []string, only bool) (Choice, error) {
 			c.List = append(c.List, w.Upstream)
 		}
 	}
-	if by == byList && len(wanted) == 0 {
+	if by != "" && len(wanted) == 0 {
 		c.List = []string{None}
 	}
 	for _, w := range wanted {
@@ -96,12 +96,16 @@ func choose(h *Host, kinds []Kind, named []string, only bool) (Choice, error) {
 
 // wanted are the datasources to look at, and who limited them to these.
 func wanted(h *Host, kinds []Kind, named []string, only bool) (list []Candidate, by string, err error) {
-	if word := cmdlineDatasource(h); word != "" && !only {
+	word := cmdlineDatasource(h)
+	if strings.EqualFold(word, None) && !only {
+		return nil, byCmdline, nil
+	}
+	if word != "" && !only {
 		k, ok := Find(kinds, word)
 		if !ok {
 			return nil, "", fmt.Errorf("kernel command line names datasource %q, which is not known; see `ros datasource list`", word)
 		}
-		return []Candidate{{Kind: k}}, "kernel command line", nil
+		return []Candidate{{Kind: k}}, byCmdline, nil
 	}
 	if list, err := byName(kinds, named); len(list) > 0 || err != nil {
 		return list, "rancher.cloud_init.datasources", err
@@ -153,8 +157,11 @@ func byName(kinds []Kind, named []string) ([]Candidate, error) {
 	return list, nil
 }
 
-// byList says that datasource_list has decided.
-const byList = "datasource_list in /etc/cloud"
+// Who has decided.
+const (
+	byCmdline = "kernel command line"
+	byList    = "datasource_list in /etc/cloud"
+)
 
 // configured reads datasource_list of /etc/cloud/cloud.cfg; false if there is
 // none. Names that we do not have are left out; None is the absence of one.

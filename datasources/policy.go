@@ -89,7 +89,7 @@ func (c Choice) Upstream() (list []string, code int) {
 		list = list[:1]
 	}
 	if len(list) == 0 {
-		if c.Policy.NotFound == "enabled" {
+		if c.Policy.NotFound == "enabled" || c.Policy.Mode == "report" { // which decides nothing
 			return nil, 0
 		}
 		return nil, 1
