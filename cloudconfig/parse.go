@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/yamlerr"
 )
 
 // What a document may be. More is a mistake or an attack.
@@ -92,11 +92,8 @@ func firstInvalid(doc []byte) int {
 // syntaxProblem finds the place in yaml's error, and says more where the error
 // says little.
 func syntaxProblem(file string, doc []byte, err error) Problem {
-	p := Problem{File: file, Line: 1, Column: 1, Severity: Error, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
-	if m := regexp.MustCompile(`^line (\d+): (.*)`).FindStringSubmatch(p.Message); m != nil {
-		p.Line, _ = strconv.Atoi(m[1])
-		p.Message = m[2]
-	}
+	line, message := yamlerr.Split(err)
+	p := Problem{File: file, Line: max(line, 1), Column: 1, Severity: Error, Message: message}
 	lines := strings.Split(string(doc), "\n")
 	// The library names the line where it gave up, or the one before.
 	for _, n := range []int{p.Line, p.Line + 1} {

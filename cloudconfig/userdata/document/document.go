@@ -13,10 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/yamlerr"
 )
 
 // Bounds on what a document may unfold to.
@@ -95,18 +95,9 @@ func marks(data []byte) int {
 	return n
 }
 
-// syntaxError takes the line out of yaml.v3's message: "yaml: line 3: ...".
 func syntaxError(err error) *Error {
-	msg := strings.TrimPrefix(err.Error(), "yaml: ")
-	e := &Error{Message: msg}
-	if rest, ok := strings.CutPrefix(msg, "line "); ok {
-		if num, after, ok := strings.Cut(rest, ": "); ok {
-			if line, err := strconv.Atoi(num); err == nil {
-				e.Line, e.Message = line, after
-			}
-		}
-	}
-	return e
+	line, message := yamlerr.Split(err)
+	return &Error{Line: line, Message: message}
 }
 
 // A resolver unfolds one document.
