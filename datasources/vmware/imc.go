@@ -34,11 +34,9 @@ func imcEnabled(h *datasources.Host) bool {
 	if !plugin {
 		return false
 	}
-	for _, line := range strings.Split(h.Read("etc/cloud/cloud.cfg"), "\n") {
-		k, v, _ := strings.Cut(strings.TrimSpace(line), ":")
-		if k == "disable_vmware_customization" {
-			return strings.TrimSpace(v) == "false"
-		}
+	switch fmt.Sprint(h.CloudConfig()["disable_vmware_customization"]) {
+	case "false", "0":
+		return true
 	}
 	return false
 }
