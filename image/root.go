@@ -46,7 +46,7 @@ func (b *build) writeRoot(ctx context.Context) error {
 	return os.Rename(tmp, b.path("root.squashfs"))
 }
 
-// compression is mksquashfs's arguments. xz is 13 % smaller than zstd, but costs
+// compression is mksquashfs's arguments. xz is 11 % smaller than zstd, but costs
 // ten CPU seconds more of a first boot in QEMU (docs/images.md).
 func (b *build) compression() ([]string, error) {
 	switch {

@@ -50,7 +50,7 @@ packages and tools are kept in .cache/. Nothing is done if no input changed.`,
 	f.StringVar(&o.Modules, "modules", os.Getenv("MODULES"), "folder with its lib/modules/RELEASE")
 	f.StringVar(&o.Extra, "profile", os.Getenv("PROFILE"), "a profile of templates/image to add to the host, such as storage")
 	f.BoolVar(&o.Update, "update", false, "fetch the package lists anew")
-	f.StringVar(&o.Compression, "compression", env("COMPRESSION", "zstd"), "of the root image: zstd starts faster, xz is 13 % smaller")
+	f.StringVar(&o.Compression, "compression", env("COMPRESSION", "zstd"), "of the root image: zstd starts faster, xz is 11 % smaller")
 	f.BoolVar(&o.Quick, "quick", os.Getenv("QUICK") != "", "compress less: ready sooner, but larger")
 	return cmd
 }
