@@ -7,8 +7,8 @@ ENGINE_SRC  := $(ENGINE_MODS) $(shell find engine -name '*.go' -not -name '*_tes
 # Left out: what needs other kernels, daemons or libraries than ours.
 ENGINE_TAGS := netgo osusergo static_build no_btrfs no_zfs no_devmapper no_cri no_tracing nri_no_wasm exclude_graphdriver_btrfs exclude_graphdriver_zfs exclude_graphdriver_fuseoverlayfs exclude_disk_quota seccomp runc_nocriu urfave_cli_no_docs
 ENGINE_MOD   = $(shell cd engine && go list -m -f '{{.Version}}' $(1))
-# moby/v2 is tagged as a library; the engine's own number is the command line's, they are released together.
-ENGINE_X     = -X github.com/moby/moby/v2/dockerversion.Version=$(1) -X github.com/moby/moby/v2/dockerversion.PlatformName=ros -X github.com/docker/cli/cli/version.Version=$(1)
+# moby/v2 is tagged as a library; beta.24 is of the 29.8 line of the engine. The command line has a number of its own.
+ENGINE_X     = -X github.com/moby/moby/v2/dockerversion.Version=29.8.0-$(lastword $(subst -, ,$(call ENGINE_MOD,github.com/moby/moby/v2))) -X github.com/moby/moby/v2/dockerversion.PlatformName=ros -X github.com/docker/cli/cli/version.Version=$(1)
 
 # BuildKit without its proxy. See docs/adr/032-buildkit-proxy.md. -modfile points the build at it; go.mod stays as it is.
 ENGINE_KIT   = out/engine-src
