@@ -29,6 +29,7 @@ var system = []step.Step[*machine]{
 	step.Should("read config for the state disk", readConfig),
 	step.Must("recovery", askedForRecovery),
 	step.Must("mount state", mountState),
+	step.Should("grow state", growState),
 	step.Should("mount boot", mountBoot),
 	step.Should("make folders", makeFolders),
 	step.Should("read config", readConfig),
@@ -156,6 +157,17 @@ func mountState(ctx context.Context, m *machine) error {
 	}
 	m.log.Warn("running from RAM: nothing is kept over a reboot", "err", err)
 	return step.Skip("%v", err)
+}
+
+func growState(_ context.Context, m *machine) error {
+	if m.state == "" {
+		return step.Skip("no state disk")
+	}
+	grew, err := root.Grow(m.state)
+	if err == nil && !grew {
+		return step.Skip("it is as large as its disk")
+	}
+	return err
 }
 
 func mountBoot(_ context.Context, m *machine) error {

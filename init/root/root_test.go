@@ -9,7 +9,7 @@ import (
 	"rancheros/sys/blkdev"
 )
 
-func disk(t *testing.T, content []byte) string {
+func diskFile(t *testing.T, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "disk")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -25,7 +25,7 @@ func TestOnlyABlankDiskIsFormatted(t *testing.T) {
 	if _, err := exec.LookPath("mke2fs"); err != nil {
 		t.Fatal("mke2fs is needed: apt-get install e2fsprogs")
 	}
-	blank := disk(t, nil)
+	blank := diskFile(t, nil)
 	if made, err := format(t.Context(), blank); err != nil || !made {
 		t.Fatalf("blank disk: made %v, err %v", made, err)
 	}
@@ -34,7 +34,7 @@ func TestOnlyABlankDiskIsFormatted(t *testing.T) {
 		t.Errorf("blank disk became %+v, %v", dev, err)
 	}
 	// One byte within the first MiB makes it somebody's disk.
-	full := disk(t, append(make([]byte, 1<<20-1), 'x'))
+	full := diskFile(t, append(make([]byte, 1<<20-1), 'x'))
 	if made, err := format(t.Context(), full); err != nil || made {
 		t.Errorf("disk with data: made %v, err %v", made, err)
 	}
@@ -44,7 +44,7 @@ func TestOnlyABlankDiskIsFormatted(t *testing.T) {
 }
 
 func TestACleanFileSystemPassesTheCheck(t *testing.T) {
-	path := disk(t, nil)
+	path := diskFile(t, nil)
 	if _, err := format(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}
