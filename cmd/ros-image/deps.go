@@ -121,12 +121,15 @@ func addBackports(ctx context.Context) error {
 	if strings.Contains(string(out), "|"+backports) {
 		return nil
 	}
-	mirror := "http://deb.debian.org/debian"
+	mirror := ""
 	for line := range strings.Lines(string(out)) {
 		if f := strings.Split(strings.TrimSpace(line), "|"); f[0] == "Debian" {
 			mirror = f[1]
 			break
 		}
+	}
+	if mirror == "" {
+		return errors.New("apt knows no Debian mirror: add one to /etc/apt/sources.list.d")
 	}
 	line := fmt.Sprintf("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n", mirror, backports)
 	cmd := root(ctx, "tee", "/etc/apt/sources.list.d/"+backports+".list")

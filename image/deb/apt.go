@@ -27,12 +27,6 @@ type Apt struct {
 // The archive's keys, as Debian's debian-archive-keyring installs them.
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-// Used if the host's own apt names no Debian mirror.
-const (
-	defaultMirror   = "http://deb.debian.org/debian"
-	defaultSecurity = "http://deb.debian.org/debian-security"
-)
-
 // Index returns what can be had, after fetching the archive's lists if there
 // are none yet or refresh is asked for.
 func (a *Apt) Index(ctx context.Context, refresh bool) (*Index, error) {
@@ -65,7 +59,10 @@ func (a *Apt) setup(ctx context.Context) error {
 	if _, err := os.Stat(keyring); err != nil {
 		return fmt.Errorf("the Debian archive's keys are missing: %w: install debian-archive-keyring", err)
 	}
-	mirror, security := hostMirrors(ctx)
+	mirror, security, err := hostMirrors(ctx)
+	if err != nil {
+		return err
+	}
 	sources := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, mirror, a.Suite)
 	if security != "" {
 		sources += fmt.Sprintf("deb [signed-by=%s] %s %s-security main\n", keyring, security, a.Suite)
@@ -89,11 +86,12 @@ Acquire::Languages "none";
 	return nil
 }
 
-// hostMirrors are the mirrors that this machine's own apt uses.
-func hostMirrors(ctx context.Context) (mirror, security string) {
+// hostMirrors are the mirrors that this machine's own apt uses; security may be
+// empty.
+func hostMirrors(ctx context.Context) (mirror, security string, err error) {
 	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)", "Created-By: Packages").Output()
 	if err != nil {
-		return defaultMirror, defaultSecurity
+		return "", "", fmt.Errorf("ask apt for its mirrors: %w", err)
 	}
 	for line := range strings.Lines(string(out)) {
 		label, uri, _ := strings.Cut(strings.TrimSpace(line), "|")
@@ -105,9 +103,9 @@ func hostMirrors(ctx context.Context) (mirror, security string) {
 		}
 	}
 	if mirror == "" {
-		return defaultMirror, defaultSecurity
+		return "", "", errors.New("apt knows no Debian mirror: add one to /etc/apt/sources.list.d")
 	}
-	return mirror, security
+	return mirror, security, nil
 }
 
 // run starts an apt program in our root and returns its output.
