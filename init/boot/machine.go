@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rancheros/cloudconfig"
-	"rancheros/cloudconfig/network"
 	"rancheros/init/step"
 	"rancheros/paths"
 	"rancheros/sys/kmsg"
@@ -27,8 +26,6 @@ type machine struct {
 	modules *module.Set
 	// state is the device of the state disk; empty: we run from RAM.
 	state string
-	// network is what save brought up, for the network service to adopt.
-	network *network.Config
 }
 
 // Main is process 1. It does not come back while the machine is well.
