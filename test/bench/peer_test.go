@@ -184,6 +184,12 @@ func (p *peer) build() {
 func (p *peer) boot(seed, out string) map[string]float64 {
 	p.t.Helper()
 	p.script("peer-debian.sh", "boot", p.dir, seed, out)
+	return p.booted(out)
+}
+
+// booted reads what a boot of the peer left.
+func (p *peer) booted(out string) map[string]float64 {
+	p.t.Helper()
 	b, err := os.ReadFile(filepath.Join(out, "figures.json"))
 	if err != nil {
 		p.t.Fatal(err)
@@ -195,7 +201,11 @@ func (p *peer) boot(seed, out string) map[string]float64 {
 	if err := json.Unmarshal(b, &figs); err != nil {
 		p.t.Fatalf("%s/figures.json: %v", out, err)
 	}
-	f := p.report(filepath.Join(out, "report.txt"))
+	report, err := os.ReadFile(filepath.Join(out, "report.txt"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	f := p.report(string(report))
 	f["host_other_busy_cores"] = figs.Busy
 	for mark, name := range map[string]string{"docker-ready": "docker", "sshd-active": "ssh"} {
 		m, ok := figs.Marks[mark]
@@ -208,53 +218,29 @@ func (p *peer) boot(seed, out string) map[string]float64 {
 }
 
 // bootOurs is one first boot of this system with the same user-data, and the
-// same report of the machine at rest, which a serial port carries out.
+// same report of the machine at rest. It comes over ssh, so that ours has one
+// session more than the peer in its memory.
 func (p *peer) bootOurs() map[string]float64 {
 	p.t.Helper()
 	userData, err := os.ReadFile(filepath.Join(p.sample, "user-data"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	report := filepath.Join(p.t.TempDir(), "report.txt")
 	v := vm.Start(p.t, vm.Machine{
 		Disk: vm.NewDisk(p.t, 4), Append: "peer.short",
 		UserData: strings.ReplaceAll(string(userData), "@SSH_KEY@", vm.PublicKey(p.t)),
 		Args: []string{
-			"-serial", "file:" + report,
 			"-drive", "if=none,id=bb,format=raw,readonly=on,file=" + filepath.Join(p.dir, "bb.tar"), "-device", "virtio-blk-pci,drive=bb,serial=bbtar",
 		},
 	})
 	ssh, docker := v.WaitMark("ssh", patience), v.WaitMark("user_docker", patience)
 	v.WaitLine("ros is up", patience)
-	v.Send(filepath.Join(p.scripts, "guest-report.sh"), "cat >/tmp/report")
-	// The peer has nobody logged in: the session ends itself, so its error says
-	// nothing. Whether the script runs shows in what it writes.
-	_, _ = v.Try("sudo setsid -f sh /tmp/report </dev/null >/dev/null 2>&1; kill $PPID")
-	p.waitReport(report)
-	f := p.report(report)
+	v.Send(filepath.Join(p.scripts, "guest-report.sh"), "sed s,/dev/ttyS1,/tmp/report.txt, >/tmp/report.sh")
+	f := p.report(v.Run("sudo sh /tmp/report.sh; sudo cat /tmp/report.txt"))
 	f["ssh_wall_s"], f["ssh_cpu_s"] = ssh.Wall.Seconds(), ssh.CPU.Seconds()
 	f["docker_wall_s"], f["docker_cpu_s"] = docker.Wall.Seconds(), docker.CPU.Seconds()
 	v.Kill()
 	return f
-}
-
-// waitReport asks nothing of the machine, which is to be at rest: it looks at
-// the file that the serial port fills.
-func (p *peer) waitReport(path string) {
-	p.t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		b, err := os.ReadFile(path)
-		if err == nil && strings.Contains(string(b), "REPORT-END") {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			p.t.Fatalf("the report of the machine did not end in %s; it is:\n%s", patience, b)
-		}
-	}
 }
 
 // reported are the lines of the guest's report that are compared, and the names
@@ -266,32 +252,30 @@ func reported() map[string]string {
 	}
 }
 
-func (p *peer) report(path string) map[string]float64 {
+func (p *peer) report(text string) map[string]float64 {
 	p.t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		p.t.Fatal(err)
-	}
 	// A container that does not start is quick.
 	for _, says := range []string{"docker_run_says hello", "docker_run_bridge_says hello"} {
-		if !strings.Contains(string(b), says) {
-			p.t.Fatalf("no %q in the machine's report:\n%s", says, b)
+		if !strings.Contains(text, says) {
+			p.t.Fatalf("no %q in the machine's report:\n%s", says, text)
 		}
 	}
 	f := map[string]float64{}
 	names := reported()
-	for line := range strings.Lines(string(b)) {
+	for line := range strings.Lines(text) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		name, ok := names[key]
 		if !ok {
 			continue
 		}
-		if f[name], err = strconv.ParseFloat(value, 64); err != nil {
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
 			p.t.Fatalf("report: %s %q is no number", key, value)
 		}
+		f[name] = n
 	}
 	if len(f) != len(names) {
-		p.t.Fatalf("of %d figures the machine reported %d:\n%s", len(names), len(f), b)
+		p.t.Fatalf("of %d figures the machine reported %d:\n%s", len(names), len(f), text)
 	}
 	return f
 }
