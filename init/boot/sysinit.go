@@ -16,6 +16,7 @@ import (
 	"rancheros/init/step"
 	"rancheros/paths"
 	"rancheros/services"
+	"rancheros/services/preload"
 	"rancheros/services/writefiles"
 	"rancheros/sys/kmsg"
 )
@@ -31,6 +32,7 @@ type sysinitRun struct {
 // services come up when System Docker answers.
 var sysinit = []step.Step[*sysinitRun]{
 	step.Must("System Docker answers", systemDocker),
+	step.Should("preload system images", preloadSystem),
 	step.Should("start services", startServices),
 }
 
@@ -74,6 +76,12 @@ func systemDocker(ctx context.Context, s *sysinitRun) error {
 	s.system = e
 	kmsg.Write(kmsg.Notice, "mark system_docker")
 	return nil
+}
+
+// preloadSystem loads the archives that a person put there for System Docker,
+// before the services that may need them.
+func preloadSystem(ctx context.Context, s *sysinitRun) error {
+	return preload.Load(ctx, s.system, paths.Preload+"/system-docker")
 }
 
 // startServices brings the project up; each service is a line of the record.
