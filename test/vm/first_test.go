@@ -64,6 +64,7 @@ func TestFirstTenMinutes(t *testing.T) {
 	v.Eventually("docker ps -q && echo back", "back", 2*time.Minute)
 
 	v.Run("docker run -d --restart always --name keeper bb /bin/sleep 100000")
+	v.Run("docker save bb -o /tmp/bb.tar && sudo cp /tmp/bb.tar /var/lib/rancher/preload/system-docker/")
 	v.Run("sudo ros config set rancher.environment.FOO bar")
 	key := v.Run("cat /etc/ssh/ssh_host_ed25519_key.pub")
 	v.Run("echo kept | sudo tee /opt/kept /var/kept /home/rancher/kept >/dev/null")
@@ -80,6 +81,7 @@ func TestFirstTenMinutes(t *testing.T) {
 	v.Eventually("docker ps --format '{{.Names}}'", "keeper", 2*time.Minute)
 	v.Says("cat /home/rancher/runcmd | wc -l", "1")
 	v.Says("sudo ros cloud-init status --output json || true", "done")
+	v.Says("sudo system-docker images", "bb")
 	v.Says("sudo ros os boot", "cloud-init-save")
 	if _, err := v.Try("sudo poweroff"); err != nil {
 		t.Logf("poweroff: %v", err)
