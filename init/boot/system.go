@@ -30,6 +30,7 @@ var system = []step.Step[*machine]{
 	step.Must("recovery", askedForRecovery),
 	step.Must("mount state", mountState),
 	step.Should("grow state", growState),
+	step.Should("reserve on the state disk", reserveState),
 	step.Should("mount boot", mountBoot),
 	step.Should("make folders", makeFolders),
 	step.Should("read config", readConfig),
@@ -166,6 +167,17 @@ func growState(_ context.Context, m *machine) error {
 	grew, err := root.Grow(m.state)
 	if err == nil && !grew {
 		return step.Skip("it is as large as its disk")
+	}
+	return err
+}
+
+func reserveState(_ context.Context, m *machine) error {
+	if m.state == "" {
+		return step.Skip("no state disk")
+	}
+	full, err := root.Reserve()
+	if err == nil && full {
+		return fmt.Errorf("the state disk %s is full: its reserve is given up so that the machine can boot; make room below /var, /home or /opt", m.state)
 	}
 	return err
 }
