@@ -55,11 +55,14 @@ func TestFirstTenMinutes(t *testing.T) {
 	v.Run("docker service rm s1 && docker swarm leave --force && docker rm -f $(docker ps -qa) || true")
 	v.Run("sudo system-docker restart -t 2 ntp")
 	pid := "$(sudo system-docker inspect -f '{{.State.Pid}}' "
-	v.Run("sudo kill -9 " + pid + "network)")
-	v.Run("sudo kill -9 $(ps -o ppid= -p " + pid + "syslog))") // its shim
-	v.Run("sudo kill -9 " + pid + "docker)")
-	for _, name := range []string{"network", "syslog", "docker"} {
-		v.Eventually("sudo system-docker ps --format '{{.Names}} {{.Status}}'", name+" Up", 2*time.Minute)
+	for name, victim := range map[string]string{
+		"network": pid + "network)",
+		"syslog":  "$(ps -o ppid= -p " + pid + "syslog))", // its shim, which others share
+		"docker":  pid + "docker)",
+	} {
+		before := v.Run("sudo system-docker inspect -f '{{.State.StartedAt}}' " + name)
+		v.Run("sudo kill -9 " + victim)
+		v.Eventually("sudo system-docker inspect -f '{{.State.Running}} {{.State.StartedAt}}' "+name+" | grep -v '"+before+"'", "true", 2*time.Minute)
 	}
 	v.Eventually("docker ps -q && echo back", "back", 2*time.Minute)
 
