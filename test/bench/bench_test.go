@@ -155,7 +155,7 @@ func seconds(t *testing.T, pair string) float64 {
 }
 
 // pss prints "name kB" for every process.
-const pss = `sudo sh -c 'for p in /proc/[0-9]*; do read -r n <$p/comm && awk -v n="$n" "/^Pss:/ {print n, \$2}" $p/smaps_rollup; done 2>/dev/null'`
+const pss = `sudo sh -c 'for p in /proc/[0-9]*; do read -r n <$p/comm && awk -v n="$n" "/^Pss:/ {print n, \$2}" $p/smaps_rollup; done 2>/dev/null; true'`
 
 // memory measures the machine at rest. What measures it (a shell over ssh) is
 // in the figures.
