@@ -145,7 +145,9 @@ func Start(t testing.TB, m Machine) *VM {
 		defer close(read)
 		v.read(bufio.NewReader(out))
 	}()
+	bound := v.KillAfter(longestLife)
 	t.Cleanup(func() {
+		bound.Stop()
 		v.Kill()
 		<-read
 		if t.Failed() {
@@ -287,6 +289,15 @@ func (v *VM) WaitOff(timeout time.Duration) {
 			v.t.Fatalf("the machine is not off after %s", timeout)
 		}
 	}
+}
+
+// longestLife of a machine: one that hangs must not hang its test.
+const longestLife = 20 * time.Minute
+
+// KillAfter cuts the power later, so that whoever talks to the machine gets an
+// error instead of waiting for ever.
+func (v *VM) KillAfter(d time.Duration) *time.Timer {
+	return time.AfterFunc(d, func() { _ = v.cmd.Process.Kill() })
 }
 
 // Kill is a power cut.
