@@ -45,10 +45,10 @@ vet: ## gofmt and go vet
 
 SAMPLE := $(wildcard $(abspath ../shared/bench/samples/rich))
 bench: image ## measure this system, write out/bench.json
-	ROS_BENCH=$(abspath out/bench.json) ROS_BENCH_SAMPLE=$(SAMPLE) go test -count=1 -timeout 60m -run TestFigures ./test/bench
+	ROS_BENCH=$(abspath out/bench.json) ROS_BENCH_SAMPLE=$(SAMPLE) go test -count=1 -v -timeout 60m -run TestFigures ./test/bench
 
 bench-peer: bench ## measure Debian + cloud-init + docker.io in turn with ours: PEER=folder of its scripts
-	ROS_BENCH_PEER=$(abspath $(or $(PEER),../shared/bench)) go test -count=1 -timeout 120m -run TestPeer ./test/bench
+	ROS_BENCH_PEER=$(abspath $(or $(PEER),../shared/bench)) go test -count=1 -v -timeout 120m -run TestPeer ./test/bench
 
 conformance: ## hold out/ros to cases of other projects: ROS_CONFORMANCE=folder
 	@$(GOBUILD) -ldflags "$(LDFLAGS)" -o out/ros ./cmd/ros
