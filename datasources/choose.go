@@ -35,9 +35,17 @@ type Choice struct {
 	Candidates []Candidate
 	// By says who limited the choice: "kernel command line", ...
 	By string
-	// List are upstream's names that the choice was made from, in order.
+	// List are the names that the choice was made from, as they were written or
+	// else as upstream has them, in order.
 	List   []string
 	Policy Policy
+	// Word is the one name that the kernel command line or ds-identify.cfg
+	// gives, as it is written there.
+	Word string
+	// Unknown says that somebody names a datasource that does not exist.
+	Unknown error
+	// Keep: /var/lib/cloud says that the saved instance holds.
+	Keep bool
 }
 
 // Choose finds out which datasources this machine may have. named is
@@ -53,36 +61,29 @@ func Choose(h *Host, kinds []Kind, named []string) (Choice, error) {
 }
 
 func choose(h *Host, kinds []Kind, named []string, only bool) (Choice, error) {
-	c := Choice{Disabled: disabled(h), Policy: policy(h)}
+	c := Choice{Disabled: disabled(h), Policy: policy(h), Keep: h.Exists("var/lib/cloud/instance/manual-clean")}
 	if c.Disabled == "" && c.Policy.Mode == "disabled" {
 		c.Disabled = "the policy of ds-identify"
 	}
 	if only {
 		c.Disabled = ""
 	}
-	wanted, by, err := wanted(h, kinds, named, only)
+	wanted, err := c.wanted(h, kinds, named, only)
 	if err != nil {
 		return c, err
 	}
-	c.By = by
-	for _, w := range wanted {
-		if w.Upstream != "" {
-			c.List = append(c.List, w.Upstream)
-		}
-	}
-	if by != "" && len(wanted) == 0 {
-		c.List = []string{None}
-	}
 	for _, w := range wanted {
 		w.Finding = w.Detect(h)
-		if len(wanted) == 1 && by != "" {
-			w.Named = true
+		if c.By == byList {
+			w.Named = w.Named || c.single()
+		} else {
+			w.Named = w.Named || c.By != "" && len(wanted) == 1
 		}
 		if w.Explicit {
 			w.Named = true // otherwise it would not be wanted
 		}
 		if w.Match == No && w.Named {
-			w.Finding = Finding{Maybe, "named by " + by}
+			w.Finding = Finding{Maybe, "named by " + c.By}
 		}
 		if w.Match != No {
 			c.Candidates = append(c.Candidates, w)
@@ -94,26 +95,46 @@ func choose(h *Host, kinds []Kind, named []string, only bool) (Choice, error) {
 	return c, nil
 }
 
-// wanted are the datasources to look at, and who limited them to these.
-func wanted(h *Host, kinds []Kind, named []string, only bool) (list []Candidate, by string, err error) {
-	word := cmdlineDatasource(h)
-	if strings.EqualFold(word, None) && !only {
-		return nil, byCmdline, nil
-	}
-	if word != "" && !only {
+// wanted are the datasources to look at. It notes who limited them to these.
+func (c *Choice) wanted(h *Host, kinds []Kind, named []string, only bool) ([]Candidate, error) {
+	if word, by := namedByWord(h); word != "" && !only {
+		c.Word, c.By, c.List = word, by, []string{word}
 		k, ok := Find(kinds, word)
-		if !ok {
-			return nil, "", fmt.Errorf("kernel command line names datasource %q, which is not known; see `ros datasource list`", word)
+		if ok {
+			return []Candidate{{Kind: k}}, nil
 		}
-		return []Candidate{{Kind: k}}, byCmdline, nil
+		if !strings.EqualFold(word, None) {
+			c.Unknown = fmt.Errorf("%s names datasource %q, which is not known; see `ros datasource list`", by, word)
+		}
+		return nil, nil
 	}
-	if list, err := byName(kinds, named); len(list) > 0 || err != nil {
-		return list, "rancher.cloud_init.datasources", err
+	list, err := byName(kinds, named)
+	if len(list) > 0 || err != nil {
+		c.By, c.List = "rancher.cloud_init.datasources", upstreamNames(list)
+		return list, err
 	}
-	if list, ok := configured(h, kinds); ok {
-		return list, byList, nil
+	if names := datasourceList(h); len(names) > 0 {
+		c.By, c.List = byList, names
+		return known(kinds, names), nil
 	}
-	return all(kinds), "", nil
+	list = all(kinds)
+	c.List = upstreamNames(list)
+	return list, nil
+}
+
+// single says whether there is no choice: one name, perhaps with None behind.
+func (c *Choice) single() bool {
+	return c.By != "" && (len(c.List) == 1 || len(c.List) == 2 && c.List[1] == None)
+}
+
+func upstreamNames(list []Candidate) []string {
+	var names []string
+	for _, c := range list {
+		if c.Upstream != "" {
+			names = append(names, c.Upstream)
+		}
+	}
+	return names
 }
 
 func all(kinds []Kind) []Candidate {
@@ -159,22 +180,62 @@ func byName(kinds []Kind, named []string) ([]Candidate, error) {
 
 // Who has decided.
 const (
-	byCmdline = "kernel command line"
-	byList    = "datasource_list in /etc/cloud"
+	byCmdline  = "kernel command line"
+	byIdentify = "/etc/cloud/ds-identify.cfg"
+	byList     = "datasource_list in /etc/cloud"
 )
 
-// configured reads datasource_list of /etc/cloud/cloud.cfg; false if there is
-// none. Names that we do not have are left out; None is the absence of one.
-func configured(h *Host, kinds []Kind) ([]Candidate, bool) {
-	names, _ := h.CloudConfig()["datasource_list"].([]any)
+// datasourceList is datasource_list of the kernel command line (cc:) or of
+// /etc/cloud/cloud.cfg, as it is written there; nil if there is none.
+func datasourceList(h *Host) []string {
+	if _, behind, ok := cutLast(h.Cmdline(), "datasource_list"); ok && strings.Contains(h.Cmdline(), "cc:") {
+		text, _, _ := strings.Cut(behind, "]")
+		return flowList(text[strings.LastIndex(text, "[")+1:])
+	}
+	switch v := h.CloudConfig()["datasource_list"].(type) {
+	case string:
+		return flowList(v)
+	case []any:
+		var names []string
+		for _, n := range v {
+			if n == nil {
+				continue // an item that is empty
+			}
+			names = append(names, fmt.Sprint(n))
+		}
+		return names
+	}
+	return nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// flowList reads what stands between the brackets of a list in one line.
+func flowList(s string) []string {
+	var names []string
+	for n := range strings.SplitSeq(s, ",") {
+		if n = strings.Trim(strings.TrimSpace(n), `"'`); n != "" {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// known are the kinds that we have of names; None is the absence of one.
+func known(kinds []Kind, names []string) []Candidate {
 	var list []Candidate
-	for _, n := range names {
-		name, _ := n.(string)
+	for _, name := range names {
 		if k, ok := Find(kinds, name); ok {
 			list = append(list, Candidate{Kind: k})
 		}
 	}
-	return list, len(names) > 0
+	return list
 }
 
 // Find finds a kind by any of its names; case does not matter.
@@ -189,16 +250,18 @@ func Find(kinds []Kind, name string) (Kind, bool) {
 	return kinds[i], true
 }
 
-// cmdlineDatasource is what ds=, ci.ds= or ci.datasource= names.
-func cmdlineDatasource(h *Host) string {
-	found := ""
+// namedByWord is what ds=, ci.ds= or ci.datasource= names, else datasource: of
+// ds-identify.cfg, and which of these it was.
+func namedByWord(h *Host) (name, by string) {
+	name, by = h.IdentifyConfig()["datasource"], byIdentify
 	for _, word := range h.CmdlineWords() {
 		key, value, ok := strings.Cut(word, "=")
 		if ok && (key == "ds" || key == "ci.ds" || key == "ci.datasource") {
-			found, _, _ = strings.Cut(value, ";")
+			name, _, _ = strings.Cut(value, ";")
+			by = byCmdline
 		}
 	}
-	return found
+	return name, by
 }
 
 // disabled says who switched cloud-init off.

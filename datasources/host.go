@@ -87,11 +87,24 @@ func (h *Host) DMI(key string) string {
 // InContainer says whether we run in a container.
 func (h *Host) InContainer() bool {
 	switch h.Virt {
-	case "lxc", "lxc-libvirt", "systemd-nspawn", "docker", "podman", "rkt", "openvz", "container-other":
+	case "lxc", "lxc-libvirt", "systemd-nspawn", "docker", "podman", "rkt", "jail", "openvz", "container-other":
 		return true
 	}
 	return false
 }
 
-// Cmdline is the kernel command line.
-func (h *Host) Cmdline() string { return h.Read("proc/cmdline") }
+// Cmdline is the kernel command line. In a container that is the host's, and
+// the arguments of the container's own first process stand for it.
+func (h *Host) Cmdline() string {
+	if h.InContainer() {
+		return strings.TrimSpace(strings.ReplaceAll(h.Read("proc/1/cmdline"), "\x00", " "))
+	}
+	return h.Read("proc/cmdline")
+}
+
+// forgetForeign drops the drives that a container sees: they are its host's.
+func (h *Host) forgetForeign() {
+	if h.InContainer() {
+		h.Blocks = nil
+	}
+}

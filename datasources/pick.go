@@ -86,6 +86,9 @@ func Pick(ctx context.Context, in PickInput) (Result, error) {
 	if r.Choice.Disabled != "" {
 		return r, fmt.Errorf("%w by %s", ErrDisabled, r.Choice.Disabled)
 	}
+	if r.Choice.Unknown != nil {
+		return r, r.Choice.Unknown
+	}
 	if k, ok := unchanged(in, r.Choice); ok {
 		r.Kind, r.Identity, r.Unchanged = k, *in.Saved, true
 		return r, nil

@@ -20,13 +20,7 @@ type Policy struct {
 // /etc/cloud/ds-identify.cfg.
 func policy(h *Host) Policy {
 	p := Policy{Mode: "search", Found: "all", Maybe: "none", NotFound: "disabled"}
-	text := ""
-	for line := range strings.Lines(h.Read("etc/cloud/ds-identify.cfg")) {
-		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "policy:"); ok {
-			v, _, _ = strings.Cut(v, " #")
-			text = strings.Trim(strings.TrimSpace(v), `"'`)
-		}
-	}
+	text := h.IdentifyConfig()["policy"]
 	for _, word := range h.CmdlineWords() {
 		if v, ok := strings.CutPrefix(word, "ci.di.policy="); ok {
 			text = v
@@ -49,6 +43,19 @@ func policy(h *Host) Policy {
 	return p
 }
 
+// IdentifyConfig are the settings of /etc/cloud/ds-identify.cfg, which has lines
+// "key: value" and comments.
+func (h *Host) IdentifyConfig() map[string]string {
+	set := map[string]string{}
+	for line := range strings.Lines(h.Read("etc/cloud/ds-identify.cfg")) {
+		line, _, _ = strings.Cut(line, "#")
+		if key, value, ok := strings.Cut(line, ":"); ok {
+			set[strings.TrimSpace(key)] = strings.Trim(strings.TrimSpace(value), `"'`)
+		}
+	}
+	return set
+}
+
 // upstreamOrder is the order in which ds-identify looks.
 const upstreamOrder = "MAAS ConfigDrive NoCloud AltCloud Azure Bigstep CloudSigma CloudStack DigitalOcean Vultr AliYun " +
 	"Ec2 GCE OpenNebula OpenStack VMware OVF SmartOS Scaleway Hetzner IBMCloud Oracle Exoscale RbxCloud UpCloud LXD " +
@@ -66,10 +73,14 @@ func (c Choice) Upstream() (list []string, code int) {
 		return nil, 1
 	case c.Disabled != "":
 		return nil, 2
-	case slices.Equal(c.List, []string{None}):
-		return []string{None}, 0 // somebody wants it to be so
 	case c.Policy.Mode == "enabled":
 		return nil, 0
+	case c.Word != "":
+		return slices.Compact([]string{c.Word, None}), 0
+	case c.Keep:
+		return nil, 0
+	case c.single():
+		return c.List, 0 // somebody wants it to be so, and None only if it is there
 	}
 	var yes, maybe []string
 	for _, cand := range c.Candidates {

@@ -32,15 +32,17 @@ func RecordedHost(dir string) (*Host, error) {
 	}
 	name := filepath.Join(dir, "facts.json")
 	b, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		h.Facts = factsFromFiles(h)
-		return h, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
+	default:
+		h.Env = environment(h) // facts.json adds to it
+		if err := json.Unmarshal(b, &h.Facts); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
 	}
-	if err := json.Unmarshal(b, &h.Facts); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
+	h.forgetForeign()
 	return h, nil
 }

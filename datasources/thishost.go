@@ -16,6 +16,7 @@ import (
 func ThisHost() *Host {
 	h := &Host{Root: os.DirFS("/"), Dir: "/"}
 	h.Facts = factsFromFiles(h)
+	h.forgetForeign()
 	return h
 }
 

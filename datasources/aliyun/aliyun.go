@@ -14,7 +14,6 @@ import (
 	"rancheros/datasources"
 	"rancheros/datasources/internal/imds"
 	"rancheros/datasources/internal/wire"
-	"rancheros/paths"
 )
 
 // Kind is the Alibaba Cloud datasource.
@@ -31,17 +30,23 @@ func detect(h *datasources.Host) datasources.Finding {
 	if h.DMI("product_name") == "Alibaba Cloud ECS" {
 		return datasources.Finding{Match: datasources.Yes, Evidence: `DMI product_name is "Alibaba Cloud ECS"`}
 	}
-	if dir := paths.CloudInitLib + "/seed/AliYun"; h.Exists(dir + "/meta-data") {
-		return datasources.Finding{Match: datasources.Yes, Evidence: dir + " is there"}
+	if dir := seed(h); dir != "" {
+		return datasources.Finding{Match: datasources.Yes, Evidence: "/" + dir + " has metadata and user-data"}
 	}
 	return datasources.Finding{}
 }
+
+// seed is a folder that stands for the service, or "".
+func seed(h *datasources.Host) string { return wire.SeedDir(h, "AliYun") }
 
 var service = imds.Service{Bases: []string{"http://100.100.100.200"}, Deadline: 120 * time.Second}
 
 const version = "/2016-01-01"
 
 func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, error) {
+	if dir := seed(env.Host); dir != "" && env.Endpoint == "" {
+		return wire.FromSeed(env.Host, dir)
+	}
 	c := service.Open(env)
 	if err := authorize(ctx, c); err != nil {
 		return nil, err

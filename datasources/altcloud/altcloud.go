@@ -31,7 +31,8 @@ const infoFile = "etc/sysconfig/cloud-info"
 
 func detect(h *datasources.Host) datasources.Finding {
 	if v := cloud(h); v != "" {
-		return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("/%s says %s", infoFile, v)}
+		// It says where the image was made for, not that there is a drive.
+		return datasources.Finding{Match: datasources.Maybe, Evidence: fmt.Sprintf("/%s says %s", infoFile, v)}
 	}
 	return datasources.Finding{}
 }

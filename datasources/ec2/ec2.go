@@ -43,7 +43,10 @@ const (
 )
 
 func detect(h *datasources.Host) datasources.Finding {
-	if p, evidence := platform(h); p != unknown && !chance(h, p) {
+	if dir := seed(h); dir != "" {
+		return datasources.Finding{Match: datasources.Yes, Evidence: "/" + dir + " has meta-data and user-data"}
+	}
+	if p, evidence := platform(h); p != unknown {
 		return datasources.Finding{Match: datasources.Yes, Evidence: evidence}
 	}
 	if strict(h) {
@@ -53,14 +56,6 @@ func detect(h *datasources.Host) datasources.Finding {
 		return datasources.Finding{Match: datasources.No}
 	}
 	return datasources.Finding{Match: datasources.Maybe, Evidence: "ci.datasource.ec2.strict_id is false"}
-}
-
-// chance says whether nothing but the UUID speaks for AWS: of all machines
-// elsewhere one in two thousand has a random one that begins so. In EC2 the
-// serial number begins so too, and Nitro names its vendor.
-func chance(h *datasources.Host, platform string) bool {
-	return platform == aws && !strings.HasPrefix(h.Read("sys/hypervisor/uuid"), "ec2") && h.DMI("sys_vendor") != "Amazon EC2" &&
-		!strings.HasPrefix(strings.ToLower(h.DMI("product_serial")), "ec2")
 }
 
 // platform finds out whose machine this is.
@@ -87,7 +82,7 @@ func platform(h *datasources.Host) (name, evidence string) {
 	id := strings.ToLower(h.DMI("product_uuid"))
 	first, _, _ := strings.Cut(id, "-")
 	// Nitro shows the first group with its bytes swapped: 45E12AEC is ec2ae145.
-	swapped := len(first) == 8 && strings.HasSuffix(first, "ec") && first[4] == '2'
+	swapped := regexp.MustCompile(`2[0-9a-f]ec$`).MatchString(first)
 	if strings.HasPrefix(id, "ec2") || swapped {
 		return aws, seen("product_uuid")
 	}
@@ -97,14 +92,22 @@ func platform(h *datasources.Host) (name, evidence string) {
 // strict says whether only machines that prove to be in EC2 are. Others have no
 // business asking 169.254.169.254 whatever answers there.
 func strict(h *datasources.Host) bool {
-	setting := regexp.MustCompile(`(?m)(?:^|\s)(?:ci\.datasource\.ec2\.)?strict_id\s*[:=]\s*(\w+)`)
-	for _, where := range []string{h.Cmdline(), h.Read("etc/cloud/ds-identify.cfg")} {
-		if m := setting.FindStringSubmatch(where); m != nil {
-			return m[1] != "false" && m[1] != "no" && m[1] != "warn"
+	const key = "ci.datasource.ec2.strict_id"
+	set := h.IdentifyConfig()[key]
+	if v, ok := h.DatasourceConfig("Ec2")["strict_id"]; ok {
+		set = fmt.Sprint(v)
+	}
+	for _, word := range h.CmdlineWords() {
+		if v, ok := strings.CutPrefix(word, key+"="); ok {
+			set = v
 		}
 	}
-	return true
+	warn, _, _ := strings.Cut(set, ",")
+	return set != "false" && warn != "warn"
 }
+
+// seed is a folder that stands for the service, or "".
+func seed(h *datasources.Host) string { return wire.SeedDir(h, "ec2") }
 
 // service waits as long as a machine of AWS may need at its first boot.
 var service = imds.Service{Bases: []string{"http://169.254.169.254", "http://[fd00:ec2::254]"}}
@@ -114,6 +117,9 @@ var service = imds.Service{Bases: []string{"http://169.254.169.254", "http://[fd
 var versions = []string{"2021-03-23", "2018-09-24", "2016-09-02", "2009-04-04", "latest"}
 
 func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, error) {
+	if dir := seed(env.Host); dir != "" && env.Endpoint == "" {
+		return wire.FromSeed(env.Host, dir)
+	}
 	p, _ := platform(env.Host)
 	c, id, err := connect(ctx, env, p)
 	if err != nil {

@@ -35,11 +35,14 @@ var Kind = datasources.Kind{
 }
 
 func detect(h *datasources.Host) datasources.Finding {
-	if v := h.DMI("product_name"); v == "Google Compute Engine" || v == "Google" {
+	if v := h.DMI("product_name"); v == "Google Compute Engine" {
 		return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("DMI product_name is %q", v)}
 	}
 	if v := h.DMI("product_serial"); strings.HasPrefix(v, "GoogleCloud-") {
 		return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("DMI product_serial is %q", v)}
+	}
+	if h.DMI("product_name") == "Google" { // as some of its machines say, but not only those in the cloud
+		return datasources.Finding{Match: datasources.Maybe, Evidence: `DMI product_name is "Google"`}
 	}
 	return datasources.Finding{}
 }

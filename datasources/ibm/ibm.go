@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"rancheros/datasources"
@@ -29,14 +28,6 @@ var Kind = datasources.Kind{
 	Same: datasources.SameDMI,
 }
 
-const (
-	// driveUUID is that of every config drive that IBM makes.
-	driveUUID = "9796-932E"
-	// provisioning is there while IBM's own scripts set the machine up, before
-	// it is the customer's.
-	provisioning = "root/provisioningConfiguration.cfg"
-)
-
 func detect(h *datasources.Host) datasources.Finding {
 	if isVPC(h) {
 		if len(drive.Find(h, "cidata")) > 0 {
@@ -44,7 +35,7 @@ func detect(h *datasources.Host) datasources.Finding {
 		}
 		return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("DMI chassis_vendor is %q", h.DMI("chassis_vendor"))}
 	}
-	if h.Virt != "xen" || isProvisioning(h) {
+	if !datasources.InIBMClassic(h) || datasources.IBMProvisions(h) {
 		return datasources.Finding{}
 	}
 	if b, ok := findDrive(h); ok {
@@ -55,27 +46,10 @@ func detect(h *datasources.Host) datasources.Finding {
 
 func isVPC(h *datasources.Host) bool { return strings.HasPrefix(h.DMI("chassis_vendor"), "IBM:Cloud") }
 
-// isProvisioning says whether IBM's scripts are at work: their file is there,
-// and their log is not one that was finished before this boot.
-func isProvisioning(h *datasources.Host) bool {
-	if !h.Exists(provisioning) {
-		return false
-	}
-	log, err := fs.Stat(h.Root, "root/swinstall.log")
-	if err != nil {
-		return true
-	}
-	boot, err := fs.Stat(h.Root, "proc/1/environ")
-	return err != nil || log.ModTime().After(boot.ModTime())
-}
-
 // findDrive finds the drive of a template, or of a machine without one.
 func findDrive(h *datasources.Host) (datasources.Block, bool) {
-	for _, b := range drive.Find(h, "METADATA") {
-		return b, true
-	}
-	for _, b := range drive.Find(h, "config-2") {
-		if strings.EqualFold(b.UUID, driveUUID) {
+	for _, label := range []string{"METADATA", "config-2"} {
+		for _, b := range drive.Find(h, label) {
 			return b, true
 		}
 	}
@@ -88,7 +62,7 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	}
 	b, ok := findDrive(env.Host)
 	if !ok {
-		return nil, errors.New("no drive is labelled METADATA, none config-2 has the UUID " + driveUUID)
+		return nil, errors.New("no drive is labelled METADATA, none config-2 has the UUID " + datasources.IBMDriveUUID)
 	}
 	d, err := drive.Open(env.Host, b)
 	if err != nil {

@@ -24,9 +24,9 @@ func TestDetectLeavesMachinesAloneThatIBMStillSetsUp(t *testing.T) {
 		{"template", "xen", nil, datasources.Block{Name: "xvdb", Label: "METADATA"}, datasources.Yes},
 		{"not on Xen", "kvm", nil, datasources.Block{Name: "xvdb", Label: "METADATA"}, datasources.No},
 		{"other config drive", "xen", nil, datasources.Block{Name: "xvdb", Label: "config-2", UUID: "1111-2222"}, datasources.No},
-		{"first boot", "xen", fstest.MapFS{provisioning: file(boot)}, datasources.Block{Name: "xvdb", Label: "METADATA"}, datasources.No},
-		{"at work", "xen", fstest.MapFS{provisioning: file(boot), "root/swinstall.log": file(boot.Add(time.Minute)), "proc/1/environ": file(boot)}, datasources.Block{Name: "xvdb", Label: "METADATA"}, datasources.No},
-		{"done before", "xen", fstest.MapFS{provisioning: file(boot), "root/swinstall.log": file(boot.Add(-time.Hour)), "proc/1/environ": file(boot)}, datasources.Block{Name: "xvdb", Label: "METADATA"}, datasources.Yes},
+		{"first boot", "xen", fstest.MapFS{"root/provisioningConfiguration.cfg": file(boot)}, datasources.Block{Name: "xvdb", Label: "METADATA"}, datasources.No},
+		{"at work", "xen", fstest.MapFS{"root/provisioningConfiguration.cfg": file(boot), "root/swinstall.log": file(boot.Add(time.Minute)), "proc/1/environ": file(boot)}, datasources.Block{Name: "xvdb", Label: "METADATA"}, datasources.No},
+		{"done before", "xen", fstest.MapFS{"root/provisioningConfiguration.cfg": file(boot), "root/swinstall.log": file(boot.Add(-time.Hour)), "proc/1/environ": file(boot)}, datasources.Block{Name: "xvdb", Label: "METADATA"}, datasources.Yes},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -30,10 +30,11 @@ var Kind = datasources.Kind{
 
 func detect(h *datasources.Host) datasources.Finding {
 	if dir := h.Seed("maas", required()...); dir != "" {
-		return datasources.Finding{Match: datasources.Yes, Evidence: "/" + dir + " is there"}
+		return datasources.Finding{Match: datasources.Maybe, Evidence: "/" + dir + " is there"}
 	}
 	if url := wire.Doc(h.DatasourceConfig("MAAS")).Str("metadata_url"); url != "" {
-		return datasources.Finding{Match: datasources.Yes, Evidence: "/etc/cloud has datasource.MAAS.metadata_url"}
+		// MAAS names itself in datasource_list as well where it means it.
+		return datasources.Finding{Match: datasources.Maybe, Evidence: "/etc/cloud has datasource.MAAS.metadata_url"}
 	}
 	return datasources.Finding{}
 }

@@ -31,25 +31,30 @@ var Kind = datasources.Kind{
 const seedDir = paths.CloudInitLib + "/seed/opennebula"
 
 func detect(h *datasources.Host) datasources.Finding {
-	if h.Exists(seedDir) {
-		return datasources.Finding{Match: datasources.Yes, Evidence: seedDir + " is there"}
+	if h.Exists(seedDir + "/meta-data") {
+		return datasources.Finding{Match: datasources.Yes, Evidence: seedDir + "/meta-data is there"}
 	}
-	for _, b := range drive.Find(h, "CONTEXT") {
-		return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("drive %s is labelled %q", b.Name, b.Label)}
+	for _, label := range labels() {
+		for _, b := range drive.FindExact(h, label) {
+			return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("drive %s is labelled %q", b.Name, label)}
+		}
 	}
-	// Many tools label a CD so.
-	for _, b := range drive.Find(h, "CDROM") {
-		return datasources.Finding{Match: datasources.Maybe, Evidence: fmt.Sprintf("drive %s is labelled %q", b.Name, b.Label)}
+	if h.Exists(seedDir + "/context.sh") {
+		return datasources.Finding{Match: datasources.Maybe, Evidence: seedDir + "/context.sh is there"}
 	}
 	return datasources.Finding{}
 }
+
+// labels are those of OpenNebula's drives, the surer one first: many tools label
+// a CD CDROM.
+func labels() []string { return []string{"CONTEXT", "CDROM"} }
 
 // same compares the drive, which is made anew for each machine.
 func same(h *datasources.Host, saved datasources.Identity) bool {
 	if saved.Drive == "" {
 		return datasources.SameDMI(h, saved)
 	}
-	return slices.ContainsFunc(drive.Find(h, "CONTEXT", "CDROM"), func(b datasources.Block) bool { return b.UUID == saved.Drive })
+	return slices.ContainsFunc(drive.FindExact(h, labels()...), func(b datasources.Block) bool { return b.UUID == saved.Drive })
 }
 
 func fetch(_ context.Context, env datasources.Env) (*datasources.Instance, error) {
@@ -67,7 +72,7 @@ func fetch(_ context.Context, env datasources.Env) (*datasources.Instance, error
 		return in, nil
 	}
 	var errs []error
-	for _, b := range drive.Find(h, "CONTEXT", "CDROM") {
+	for _, b := range drive.FindExact(h, labels()...) {
 		in, err := fromDrive(h, b)
 		if err == nil {
 			return in, nil

@@ -46,7 +46,7 @@ func detect(h *datasources.Host) datasources.Finding {
 	if v := h.DMI("product_name"); slices.Contains(products, v) {
 		return yes("DMI product_name is %q", v)
 	}
-	if v := h.Env["product_name"]; slices.Contains(products, v) {
+	if v := h.Env["product_name"]; v == products[0] { // a container's
 		return yes("product_name of process 1 is %q", v)
 	}
 	if v := h.DMI("chassis_asset_tag"); slices.Contains(tags, v) {

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,7 +54,8 @@ func detect(h *datasources.Host) datasources.Finding {
 	if h.DMI("chassis_asset_tag") == azureTag || h.Virt == "none" || h.InContainer() {
 		return datasources.Finding{}
 	}
-	if env := ovfEnv(h); env != "" {
+	env := strings.ToLower(ovfEnv(h))
+	if strings.HasPrefix(env, "<?xml") {
 		return datasources.Finding{Match: datasources.Yes, Evidence: "guestinfo.ovfEnv is set"}
 	}
 	for _, b := range discs(h) {
@@ -63,6 +65,9 @@ func detect(h *datasources.Host) datasources.Finding {
 		if hasSchema(h, b) {
 			return datasources.Finding{Match: datasources.Yes, Evidence: "an OVF environment is on drive " + b.Name}
 		}
+	}
+	if env != "" { // perhaps not a document
+		return datasources.Finding{Match: datasources.Maybe, Evidence: "guestinfo.ovfEnv is set"}
 	}
 	return datasources.Finding{}
 }
@@ -86,8 +91,7 @@ func ovfEnv(h *datasources.Host) string {
 func discs(h *datasources.Host) []datasources.Block {
 	var out []datasources.Block
 	for _, b := range h.Blocks {
-		cd := strings.HasPrefix(b.Name, "sr") || strings.HasPrefix(b.Name, "hd") || strings.HasPrefix(b.Name, "xvd") && b.PartUUID == ""
-		if cd && b.FSType == "iso9660" {
+		if cd := regexp.MustCompile(`^(sr[0-9]|hd[a-z])$`); cd.MatchString(b.Name) && b.FSType == "iso9660" {
 			out = append(out, b)
 		}
 	}
@@ -95,12 +99,16 @@ func discs(h *datasources.Host) []datasources.Block {
 }
 
 func labelled(b datasources.Block) bool {
-	return slices.Contains([]string{"OVF-TRANSPORT", "OVF ENV", "OVFENV"}, strings.ToUpper(b.Label))
+	known := []string{"OVF-TRANSPORT", "ovf-transport", "OVF ENV", "ovf env", "OVFENV", "ovfenv"}
+	return slices.Contains(known, b.Label)
 }
 
 // hasSchema looks for the schema's name in the raw data of a small disc, in a
 // recording for the file.
 func hasSchema(h *datasources.Host, b datasources.Block) bool {
+	if drive.HasLabel(b, "config-2", "cidata") || strings.HasPrefix(b.Label, "rd_rdfe_stable") {
+		return false // others', the last one Azure's
+	}
 	if h.Drives != "" {
 		d, err := drive.Open(h, b)
 		if err != nil {
@@ -110,7 +118,7 @@ func hasSchema(h *datasources.Host, b datasources.Block) bool {
 		return d.Exists("ovf-env.xml")
 	}
 	sectors, err := strconv.ParseInt(h.Read("sys/class/block/"+b.Name+"/size"), 10, 64)
-	if h.Dir == "" || err != nil || sectors*512 >= maxDisc {
+	if h.Dir == "" || err != nil || sectors/2048 >= maxDisc>>20 {
 		return false
 	}
 	f, err := os.Open(filepath.Join(h.Dir, "dev", b.Name))
@@ -119,7 +127,7 @@ func hasSchema(h *datasources.Host, b datasources.Block) bool {
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxDisc))
-	return err == nil && bytes.Contains(data, []byte(schema))
+	return err == nil && bytes.Contains(bytes.ToLower(data), []byte(schema))
 }
 
 func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, error) {

@@ -24,12 +24,12 @@ func imcEnabled(h *datasources.Host) bool {
 		return false
 	}
 	plugin := false
-	for _, dir := range []string{
-		"usr/lib/vmware-tools", "usr/lib64/vmware-tools", "usr/lib/open-vm-tools", "usr/lib64/open-vm-tools",
-		"usr/lib/x86_64-linux-gnu/open-vm-tools", "usr/lib/aarch64-linux-gnu/open-vm-tools",
-		"usr/lib/i386-linux-gnu/open-vm-tools",
+	for _, lib := range []string{
+		"usr/lib", "usr/lib64", "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib/i386-linux-gnu",
 	} {
-		plugin = plugin || h.Exists(dir+"/plugins/vmsvc/libdeployPkgPlugin.so")
+		for _, tools := range []string{"vmware-tools", "open-vm-tools"} {
+			plugin = plugin || h.Exists(lib+"/"+tools+"/plugins/vmsvc/libdeployPkgPlugin.so")
+		}
 	}
 	if !plugin {
 		return false

@@ -56,16 +56,18 @@ func find(h *datasources.Host) string {
 	if profile == "" {
 		return ""
 	}
-	id, version := release(h)
+	id, version, ubuntu := release(h)
 	instance := instance(h)
-	names := []string{
-		".ubuntupro/.cloud-init/" + instance + ".user-data",
-		".ubuntupro/.cloud-init/agent.yaml",
-		".cloud-init/" + instance + ".user-data",
-		".cloud-init/" + id + "-" + version + ".user-data",
-		".cloud-init/" + id + "-all.user-data",
-		".cloud-init/default.user-data",
+	var names []string
+	if ubuntu {
+		names = []string{".ubuntupro/.cloud-init/" + instance + ".user-data", ".ubuntupro/.cloud-init/agent.yaml"}
 	}
+	names = append(names,
+		".cloud-init/"+instance+".user-data",
+		".cloud-init/"+id+"-"+version+".user-data",
+		".cloud-init/"+id+"-all.user-data",
+		".cloud-init/default.user-data",
+	)
 	for _, n := range names {
 		if strings.Contains(n, "/.user-data") || strings.Contains(n, "/-") {
 			continue // a name that is not known
@@ -104,8 +106,9 @@ func profile(h *datasources.Host) string {
 	return p
 }
 
-// release is ID and version of the distribution: the number, else the name.
-func release(h *datasources.Host) (id, version string) {
+// release is ID and version of the distribution: the number, else the name. Only
+// Ubuntu has Pro.
+func release(h *datasources.Host) (id, version string, ubuntu bool) {
 	v := map[string]string{}
 	for line := range strings.Lines(h.Read("etc/os-release")) {
 		k, val, ok := strings.Cut(strings.TrimSpace(line), "=")
@@ -113,5 +116,5 @@ func release(h *datasources.Host) (id, version string) {
 			v[k] = strings.Trim(val, `"'`)
 		}
 	}
-	return v["ID"], cmp.Or(v["VERSION_ID"], v["VERSION_CODENAME"])
+	return cmp.Or(v["ID"], "linux"), cmp.Or(v["VERSION_ID"], v["VERSION_CODENAME"]), v["NAME"] == "Ubuntu"
 }

@@ -24,7 +24,7 @@ func TestTheMostParticularFileCounts(t *testing.T) {
 	h := &datasources.Host{
 		Root: fstest.MapFS{
 			"proc/mounts":    {Data: []byte("C: /mnt/c 9p rw,aname=drvfs;path=C 0 0\n")},
-			"etc/os-release": {Data: []byte("ID=ubuntu\nVERSION_ID=\"24.04\"\n")},
+			"etc/os-release": {Data: []byte("NAME=\"Ubuntu\"\nID=ubuntu\nVERSION_ID=\"24.04\"\n")},
 		},
 		Facts: datasources.Facts{Virt: "wsl", Env: map[string]string{"USERPROFILE": "/p", "WSL_DISTRO_NAME": "Mine"}},
 	}

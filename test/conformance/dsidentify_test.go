@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -124,16 +125,23 @@ func (c *dsCase) build(dir, corpus string) error {
 }
 
 // policy writes the policy that upstream has built in where the case says so.
+// What the machine's own config says of it goes before that.
 func (c *dsCase) policy(files map[string]string) {
-	policy := c.PolicyNoDMI
-	for name := range files {
-		if strings.HasPrefix(name, "sys/class/dmi/") || policy == "" {
-			policy = c.PolicyDMI
-		}
+	builtin := c.PolicyNoDMI
+	if builtin == "" || c.Arch == "x86_64" || regexp.MustCompile(`^i.86$`).MatchString(c.Arch) {
+		builtin = c.PolicyDMI
 	}
-	if _, ok := files["etc/cloud/ds-identify.cfg"]; !ok && policy != "" {
-		files["etc/cloud/ds-identify.cfg"] = "policy: " + policy + "\n"
+	if builtin == "" {
+		return
 	}
+	const config = "etc/cloud/ds-identify.cfg"
+	own := regexp.MustCompile(`(?m)^(\s*policy\s*:\s*["']?)`)
+	if own.MatchString(files[config]) {
+		files[config] = own.ReplaceAllString(files[config], "${1}"+builtin+",")
+	} else {
+		files[config] = strings.TrimRight(files[config], "\n") + "\npolicy: " + builtin + "\n"
+	}
+	files["proc/cmdline"] = strings.ReplaceAll(files["proc/cmdline"], "ci.di.policy=", "ci.di.policy="+builtin+",")
 }
 
 // evidence turns what the case pretends into files.
@@ -165,8 +173,10 @@ func (c *dsCase) facts() datasources.Facts {
 	if c.Facts["vmx_guestinfo_env"] == true {
 		f.Env["VMX_GUESTINFO"] = "1"
 	}
+	// A machine without VMware's tools has no answer of them.
+	asks := c.Facts["vmware_rpctool"] != false || c.Facts["vmware_vmtoolsd"] != false
 	for _, key := range []string{"metadata", "userdata", "vendordata"} {
-		if v, ok := c.Facts["guestinfo_"+key].(string); ok {
+		if v, ok := c.Facts["guestinfo_"+key].(string); ok && asks {
 			f.GuestInfo[key] = v
 		}
 		if c.Facts["vmx_guestinfo_env_"+key] == true {

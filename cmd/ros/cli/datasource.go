@@ -99,7 +99,7 @@ func printChoice(w io.Writer, h *datasources.Host, choice datasources.Choice, ou
 	for _, c := range choice.Candidates {
 		d.Candidates = append(d.Candidates, detectedCandidate{c.Name, c.Kind.Upstream, c.Match, c.NeedsHere(h), c.Evidence, c.Named})
 	}
-	d.Found = len(d.Candidates) > 0 && d.Disabled == ""
+	d.Found = len(d.Candidates) > 0 && d.Disabled == "" && choice.Unknown == nil
 	if output == "json" {
 		if err := writeJSON(w, d); err != nil {
 			return err
@@ -110,6 +110,8 @@ func printChoice(w io.Writer, h *datasources.Host, choice datasources.Choice, ou
 	switch {
 	case d.Disabled != "":
 		return fmt.Errorf("%w by %s", datasources.ErrDisabled, d.Disabled)
+	case choice.Unknown != nil:
+		return choice.Unknown
 	case !d.Found:
 		return datasources.ErrNone
 	}

@@ -45,9 +45,20 @@ type files interface {
 // upper case or in lower case, because mkfs.vfat and people change it. Whole
 // disks come before partitions, then by name from the last: vdb before vda.
 func Find(h *datasources.Host, labels ...string) []datasources.Block {
+	return find(h, func(b datasources.Block) bool { return HasLabel(b, labels...) })
+}
+
+// FindExact is Find for labels that nobody writes in another case.
+func FindExact(h *datasources.Host, labels ...string) []datasources.Block {
+	return find(h, func(b datasources.Block) bool {
+		return slices.Contains(labels, b.Label) || slices.Contains(labels, b.LabelFATBoot)
+	})
+}
+
+func find(h *datasources.Host, match func(datasources.Block) bool) []datasources.Block {
 	var found []datasources.Block
 	for _, b := range h.Blocks {
-		if HasLabel(b, labels...) {
+		if match(b) {
 			found = append(found, b)
 		}
 	}

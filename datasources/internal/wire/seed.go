@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"io/fs"
 
 	"rancheros/datasources"
 )
@@ -32,6 +33,40 @@ func (s Seed) Instance(h *datasources.Host, from string) (*datasources.Instance,
 	}
 	if err = SetNetwork(h, in, s.Network); err != nil {
 		return nil, err
+	}
+	return in, nil
+}
+
+// SeedDir is the folder of that name below /var/lib/cloud/seed if it can be read
+// by FromSeed, else "".
+func SeedDir(h *datasources.Host, name string) string {
+	dir := datasources.SeedDirs(name)[0]
+	if h.Exists(dir+"/meta-data") && h.Exists(dir+"/user-data") {
+		return dir
+	}
+	return ""
+}
+
+// FromSeed makes an Instance of a folder below /var/lib/cloud/seed with the
+// files meta-data, in the manner of EC2, and user-data.
+func FromSeed(h *datasources.Host, dir string) (*datasources.Instance, error) {
+	meta, err := fs.ReadFile(h.Root, dir+"/meta-data")
+	if err != nil {
+		return nil, err
+	}
+	user, err := fs.ReadFile(h.Root, dir+"/user-data")
+	if err != nil {
+		return nil, err
+	}
+	md, err := Parse(meta)
+	if err != nil {
+		return nil, fmt.Errorf("/%s/meta-data: %w", dir, err)
+	}
+	in := EC2(md)
+	in.UserData = user
+	in.Subplatform = "seed-dir (/" + dir + ")"
+	if in.ID == "" {
+		in.ID = datasources.FallbackID(h, dir)
 	}
 	return in, nil
 }
