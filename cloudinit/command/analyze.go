@@ -8,6 +8,7 @@ import (
 	"html"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 
 	"rancheros/cloudinit/state"
@@ -119,8 +120,26 @@ func Timeline(w io.Writer, events []state.Event) error {
 	return err
 }
 
-// Events are what was recorded this boot on the machine below root.
-func Events(root string) ([]state.Event, error) {
+// Events are those of this boot in their order, or of a record that was copied
+// from another machine.
+func Events(root, file string) ([]state.Event, error) {
+	events, err := readEvents(root, file)
+	slices.SortStableFunc(events, func(a, b state.Event) int { return cmp.Compare(a.Start, b.Start) })
+	return events, err
+}
+
+func readEvents(root, file string) ([]state.Event, error) {
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		events, err := state.ParseEvents(b)
+		if err == nil && len(events) == 0 {
+			err = fmt.Errorf("%s: there is no event in it; it should be a copy of %s", file, state.Record)
+		}
+		return events, err
+	}
 	t, err := tree.Open(root)
 	if err != nil {
 		return nil, err
@@ -130,6 +149,5 @@ func Events(root string) ([]state.Event, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("nothing was recorded this boot: cloud-init has not run")
 	}
-	slices.SortStableFunc(events, func(a, b state.Event) int { return cmp.Compare(a.Start, b.Start) })
 	return events, err
 }

@@ -3,7 +3,10 @@ package command
 import (
 	"context"
 	"errors"
+	"maps"
 	"path"
+	"slices"
+	"strings"
 
 	"rancheros/cloudinit/execute"
 	"rancheros/cloudinit/state"
@@ -45,12 +48,20 @@ func Clean(ctx context.Context, tr *tree.Tree, o CleanOptions) ([]tree.Change, e
 	if o.Logs {
 		remove(state.LogFile, state.OutputFile)
 	}
-	for _, c := range o.Configs {
-		for kind, file := range writtenFiles {
-			if c == kind || c == "all" {
-				remove(file)
+	for _, kind := range kindsOf(o.Configs) {
+		for _, prefix := range writtenFiles[kind] {
+			dir, start := path.Split(prefix)
+			names, err := tr.List(dir)
+			errs = append(errs, err)
+			for _, n := range names {
+				if strings.HasPrefix(n, start) {
+					remove(path.Join(dir, n))
+				}
 			}
 		}
+	}
+	if slices.Contains(kindsOf(o.Configs), "fstab") {
+		errs = append(errs, execute.CleanFstab(t))
 	}
 	if o.MachineID && tr.Exists("/etc/machine-id") {
 		_, err := tr.WriteFile("/etc/machine-id", []byte("uninitialized\n"), tree.Perm{Mode: 0o444})
@@ -63,9 +74,22 @@ func Clean(ctx context.Context, tr *tree.Tree, o CleanOptions) ([]tree.Change, e
 	return tr.Changes(), errors.Join(errs...)
 }
 
-// writtenFiles are what --configs names.
-var writtenFiles = map[string]string{
-	"ssh_config": "/etc/ssh/sshd_config.d/50-cloud-init.conf",
-	"network":    "/etc/netplan/50-cloud-init.yaml",
-	"datasource": "/etc/cloud/cloud.cfg.d/90_dpkg.cfg",
+// writtenFiles are what --configs names, by how their paths begin.
+var writtenFiles = map[string][]string{
+	"ssh_config": {"/etc/ssh/sshd_config.d/50-cloud-init", "/etc/ssh/sshd_config.d/60-cloud-init"},
+	"network":    {"/etc/netplan/50-cloud-init", "/etc/systemd/network/10-cloud-init-", "/etc/network/interfaces.d/50-cloud-init"},
+	"datasource": {"/etc/cloud/cloud.cfg.d/90_dpkg.cfg"},
+	"fstab":      nil, // our lines of it, which Clean takes out
+}
+
+// ConfigKinds are what --configs can name.
+func ConfigKinds() []string {
+	return append([]string{"all"}, slices.Sorted(maps.Keys(writtenFiles))...)
+}
+
+func kindsOf(names []string) []string {
+	if slices.Contains(names, "all") {
+		return ConfigKinds()[1:]
+	}
+	return names
 }

@@ -22,6 +22,15 @@ func InstanceData(t *tree.Tree) (map[string]any, error) {
 	if os.Geteuid() == 0 && t.Exists(state.InstanceDataFull) {
 		file = state.InstanceDataFull
 	}
+	return InstanceDataFrom(t, file)
+}
+
+// InstanceDataFrom is the same out of a file; "" is the one that everybody may
+// read.
+func InstanceDataFrom(t *tree.Tree, file string) (map[string]any, error) {
+	if file == "" {
+		file = state.InstanceData
+	}
 	b, err := t.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no %s: nothing has been saved this boot; run cloud-init-save", file)
@@ -50,7 +59,8 @@ func Lookup(doc map[string]any, at string) (any, error) {
 		case map[string]any:
 			next, ok := v[step]
 			if !ok {
-				return nil, fmt.Errorf("instance-data: %q has no %q; see `cloud-init query --list-keys %s`", so, step, so)
+				return nil, fmt.Errorf("instance-data has no %s; see `%s`", strings.TrimPrefix(so+"."+step, "."),
+					strings.TrimSpace("cloud-init query --list-keys "+so))
 			}
 			cur = next
 		case []any:

@@ -1,6 +1,12 @@
 package execute
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rancheros/cloudconfig/shape"
+)
 
 // table is all appliers in the order in which they run. Users come before
 // files that name them, files after the mounts on which they lie, what users
@@ -68,4 +74,30 @@ func Appliers(ours bool) []Applier {
 		all = append(all, row.Applier)
 	}
 	return slices.Clip(all)
+}
+
+// ApplierNames are those of all appliers.
+func ApplierNames() []string {
+	var all []string
+	for _, row := range table {
+		all = append(all, row.Name)
+	}
+	return all
+}
+
+// CheckNames says which of the names is no applier's: who mistypes one must not
+// believe that it had nothing to do.
+func CheckNames(names []string) error {
+	known := ApplierNames()
+	for _, n := range names {
+		if slices.Contains(known, n) {
+			continue
+		}
+		hint := ""
+		if near := shape.Nearest(n, known); near != "" {
+			hint = fmt.Sprintf("; did you mean %s?", near)
+		}
+		return fmt.Errorf("there is no applier %q%s; there are %s", n, hint, strings.Join(known, ", "))
+	}
+	return nil
 }

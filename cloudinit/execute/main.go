@@ -60,6 +60,11 @@ func parse(args []string, stderr io.Writer) (*flags, error) {
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
+	if f.only != "" {
+		if err := CheckNames(strings.Split(f.only, ",")); err != nil {
+			return nil, fmt.Errorf("-only: %w", err)
+		}
+	}
 	if f.output != "text" && f.output != "json" {
 		return nil, fmt.Errorf("--output %s: want text or json", f.output)
 	}

@@ -136,6 +136,14 @@ func (t *Target) writeFstab(lines []fsLine) error {
 	return t.write("/etc/fstab", out.String(), 0o644)
 }
 
+// CleanFstab takes our lines out of fstab.
+func CleanFstab(t *Target) error {
+	if !t.Tree.Exists("/etc/fstab") {
+		return nil
+	}
+	return t.writeFstab(nil)
+}
+
 // mount mounts one line, unless something is mounted there.
 func (t *Target) mount(ctx context.Context, l fsLine) error {
 	if l.fstype == "swap" {

@@ -66,6 +66,11 @@ func Events(t *tree.Tree) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ParseEvents(b)
+}
+
+// ParseEvents reads a record.
+func ParseEvents(b []byte) ([]Event, error) {
 	var all []Event
 	s := bufio.NewScanner(bytes.NewReader(b))
 	s.Buffer(nil, 1<<20)

@@ -65,12 +65,10 @@ func New() *cobra.Command {
 		Version:       Version,
 	}
 	root.SetVersionTemplate("version " + Version + " from os image rancheros/os:" + Version + "\n")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &ExitError{2, fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
-	})
 	for _, c := range commands {
 		root.AddCommand(c())
 	}
+	strict(root)
 	return root
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,18 +22,22 @@ func (o *documentOptions) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.root, "root", "/", "the machine's file system is this `DIR`")
 	f.StringVar(&o.only, "only", "", "look at these appliers only: `NAME,NAME`")
+	completeFlag(c, "only", execute.ApplierNames()...)
 	outputFlag(c, &o.output)
 }
 
 // run reads the document and hands it on; the report is printed in any case.
 func (o *documentOptions) run(c *cobra.Command, file string, do func(context.Context, command.Document) (*execute.Report, error)) error {
-	name, data, err := readInput(c, file)
-	if err != nil {
-		return err
-	}
-	d := command.Document{File: name, Data: data, Root: o.root, Chroot: o.chroot}
+	d := command.Document{Root: o.root, Chroot: o.chroot}
 	if o.only != "" {
 		d.Only = strings.Split(o.only, ",")
+	}
+	if err := execute.CheckNames(d.Only); err != nil {
+		return &ExitError{2, fmt.Errorf("--only: %w", err)}
+	}
+	var err error
+	if d.File, d.Data, err = readInput(c, file); err != nil {
+		return err
 	}
 	report, err := do(c.Context(), d)
 	if report != nil {

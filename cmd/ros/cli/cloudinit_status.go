@@ -46,6 +46,7 @@ stage with start, finished, errors and recoverable_errors.`,
 	f.StringVar(&format, "format", "tabular", "tabular, json or yaml")
 	f.StringVar(&output, "output", "", "the same as --format")
 	f.StringVar(&root, "root", "/", "the machine's file system is this `DIR`")
+	completeFlag(c, "format", "tabular", "json", "yaml")
 	return c
 }
 

@@ -61,8 +61,11 @@ func newUpstream(p Programs) *cobra.Command {
 		}
 		return errors.Join(exitOf(p.Save(c.Context(), nil)), exitOf(p.Execute(c.Context(), nil)))
 	}
-	root.AddCommand(newCloudInitStatus(), newCloudInitQuery(), newCloudInitClean(), newCloudInitAnalyze(),
-		upstreamInit(p), upstreamModules(p), upstreamSingle(p), upstreamSchema(), upstreamFeatures())
+	root.AddCommand(upstreamInit(p), upstreamModules(p), upstreamSingle(p), upstreamSchema(), upstreamFeatures(), newCollectLogs())
+	for _, sub := range cloudInitCommands {
+		root.AddCommand(sub())
+	}
+	strict(root)
 	return root
 }
 
@@ -131,7 +134,8 @@ func upstreamModules(p Programs) *cobra.Command {
 var upstreamNames = map[string]string{
 	"users_groups": "users", "set_passwords": "passwords", "ssh": "ssh_host_keys,ssh_keys,sshd", "set_hostname": "hostname",
 	"update_hostname": "hostname", "update_etc_hosts": "etc_hosts", "growpart": "resize", "resizefs": "resize",
-	"power_state_change": "power_state", "scripts_user": "scripts_user,runcmd",
+	"power_state_change": "power_state", "scripts_user": "scripts_user,runcmd", "disk_setup": "disk_setup,fs_setup",
+	"ssh_authkey_fingerprints": "authkey_fingerprints",
 }
 
 func upstreamSingle(p Programs) *cobra.Command {
@@ -139,11 +143,14 @@ func upstreamSingle(p Programs) *cobra.Command {
 	c := &cobra.Command{Use: "single", Short: "Run one module", Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			name = strings.ReplaceAll(strings.TrimPrefix(name, "cc_"), "-", "_")
+			if name == "" {
+				return &ExitError{2, errors.New("want --name MODULE")}
+			}
 			if ours, ok := upstreamNames[name]; ok {
 				name = ours
 			}
-			if name == "" {
-				return &ExitError{2, errors.New("want --name MODULE")}
+			if err := execute.CheckNames(strings.Split(name, ",")); err != nil {
+				return err
 			}
 			if file == "" {
 				args := []string{"-only", name}
@@ -193,6 +200,7 @@ func upstreamSchema() *cobra.Command {
 	f.StringVarP(&as, "schema-type", "t", string(cloudconfig.CloudConfig), "cloud-config or network-config")
 	f.BoolVar(&system, "system", false, "check what this machine was given")
 	f.BoolVar(&annotate, "annotate", false, "accepted: lines are always named")
+	completeFlag(c, "schema-type", string(cloudconfig.CloudConfig), string(cloudconfig.NetworkConfig))
 	return c
 }
 
@@ -202,35 +210,6 @@ func upstreamFeatures() *cobra.Command {
 			_, err := fmt.Fprintln(c.OutOrStdout(), "NETWORK_CONFIG_V1\nNETWORK_CONFIG_V2")
 			return err
 		}}
-}
-
-// CloudIDMain is the program cloud-id.
-func CloudIDMain(_ context.Context, args []string) int {
-	t, err := tree.Open("/")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "cloud-id:", err)
-		return 1
-	}
-	defer t.Close()
-	doc, err := command.InstanceData(t)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "cloud-id:", err)
-		return 1
-	}
-	v1, _ := doc["v1"].(map[string]any)
-	id, _ := v1["cloud_id"].(string)
-	switch strings.Join(args, " ") {
-	case "-j", "--json":
-		v1["cloud_id"] = id
-		if err := printJSON(os.Stdout, v1); err != nil {
-			return 1
-		}
-	case "-l", "--long":
-		fmt.Printf("%s\t%v\n", id, v1["region"])
-	default:
-		fmt.Println(id)
-	}
-	return 0
 }
 
 // CloudInitPerMain is the program cloud-init-per.

@@ -295,6 +295,7 @@ func outputFlag(c *cobra.Command, output *string) {
 		}
 		return nil
 	}
+	completeFlag(c, "output", "text", "json")
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -48,6 +48,7 @@ Warnings do not change the exit code; errors make it 1.
 	f := c.Flags()
 	f.StringVarP(&input, "input", "i", "", "file to check, - for standard input")
 	f.StringVar(&as, "as", string(cloudconfig.CloudConfig), "cloud-config or network-config")
+	completeFlag(c, "as", string(cloudconfig.CloudConfig), string(cloudconfig.NetworkConfig))
 	outputFlag(c, &output)
 	return c
 }

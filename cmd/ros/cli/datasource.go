@@ -113,9 +113,33 @@ func printChoice(w io.Writer, h *datasources.Host, choice datasources.Choice, ou
 	case choice.Unknown != nil:
 		return choice.Unknown
 	case !d.Found:
-		return datasources.ErrNone
+		return fmt.Errorf("%w: %s", datasources.ErrNone, seen(h))
 	}
 	return nil
+}
+
+// seen is what there was to go by, for who wonders why nothing was found.
+func seen(h *datasources.Host) string {
+	var firmware, labels []string
+	for _, key := range []string{"sys_vendor", "product_name", "chassis_asset_tag", "product_serial"} {
+		if v := h.DMI(key); v != "" {
+			firmware = append(firmware, fmt.Sprintf("%s %q", key, v))
+		}
+	}
+	for _, b := range h.Blocks {
+		if b.Label != "" {
+			labels = append(labels, b.Label)
+		}
+	}
+	return fmt.Sprintf("firmware says %s; drives are labelled %s; the kernel command line names none (ds=NAME). "+
+		"To ask one all the same: `ros datasource fetch NAME`", orNothing(firmware), orNothing(labels))
+}
+
+func orNothing(list []string) string {
+	if len(list) == 0 {
+		return "nothing"
+	}
+	return strings.Join(list, ", ")
 }
 
 func printDetected(w io.Writer, d detected) {
@@ -140,7 +164,8 @@ With --output json: version 1 of the shape in docs/datasources.md.`,
 		Example: `  ros datasource fetch ec2
   ros datasource fetch nocloud:http://192.0.2.1/seeds/box/
   ros datasource fetch gce --root recordings/machine-7 --endpoint http://127.0.0.1:8080`,
-		Args: oneName,
+		Args:              oneName,
+		ValidArgsFunction: oneWord(datasourceNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			h, err := hostAt(root)
 			if err != nil {
@@ -175,6 +200,14 @@ func oneName(_ *cobra.Command, args []string) error {
 		return &ExitError{2, fmt.Errorf("want the name of one datasource; see `ros datasource list`")}
 	}
 	return nil
+}
+
+func datasourceNames() []string {
+	var names []string
+	for _, k := range all.Kinds() {
+		names = append(names, k.Name)
+	}
+	return names
 }
 
 // printInstance prints what is set, long texts last.

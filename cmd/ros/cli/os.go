@@ -76,8 +76,7 @@ func addOutput(c *cobra.Command, to *string) {
 		}
 		return nil
 	}
-	// The flag is defined one line above.
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(c, "output", "text", "json")
 }
 
 func writeJSON(w io.Writer, v any) error {
