@@ -121,9 +121,10 @@ type Handling struct {
 	VendorData2 VendorData `yaml:"vendor_data2"`
 	// Updates says when the network config is asked for again.
 	Updates Updates `yaml:"updates"`
-	// Output says where the output of stages goes.
-	Output yaml.Node `yaml:"output"`
-	// Reporting says to whom progress is told.
+	// Output says where what programs print goes, stage by stage.
+	Output Output `yaml:"output"`
+	// Reporting says to whom progress is told, by a name of your own. The one
+	// called logging is there by itself: it writes /var/log/cloud-init.log.
 	Reporting map[string]Reporter `yaml:"reporting"`
 }
 
@@ -148,7 +149,7 @@ type Updates struct {
 
 // A Reporter is one receiver of progress events.
 type Reporter struct {
-	// Type is log, print, webhook or hyperv.
+	// Type is log, print (on the console), webhook, hyperv, or none.
 	Type string `yaml:"type"`
 	// Level of log events, as `INFO`.
 	Level string `yaml:"level"`
@@ -159,7 +160,7 @@ type Reporter struct {
 	ConsumerSecret Secret `yaml:"consumer_secret"`
 	TokenKey       Secret `yaml:"token_key"`
 	TokenSecret    Secret `yaml:"token_secret"`
-	// Timeout of one request in seconds.
+	// Timeout of one request in seconds. Default 10.
 	Timeout float64 `yaml:"timeout"`
 	// Retries is how often a request is tried again.
 	Retries int `yaml:"retries"`

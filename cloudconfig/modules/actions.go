@@ -82,7 +82,7 @@ func reporting() *shape.Shape {
 			shape.K("type", shape.OneOf("log")),
 			shape.K("level", shape.OneOf("DEBUG", "INFO", "WARN", "ERROR", "FATAL")),
 		).Needs("type"),
-		shape.Object(shape.K("type", shape.OneOf("print"))).Needs("type"),
+		shape.Object(shape.K("type", shape.OneOf("print", "none"))).Needs("type"),
 		shape.Object(
 			shape.K("type", shape.OneOf("webhook")),
 			shape.K("endpoint", shape.Text()),

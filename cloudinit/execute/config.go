@@ -16,7 +16,7 @@ import (
 // are to be; the others configure upstream's program.
 var baseKeys = map[string]bool{
 	"disable_root": true, "disable_root_opts": true, "growpart": true, "locale": true, "manage_etc_hosts": true,
-	"mount_default_fields": true, "ntp": true, "preserve_hostname": true, "resize_rootfs": true, "ssh_deletekeys": true,
+	"mount_default_fields": true, "ntp": true, "output": true, "preserve_hostname": true, "reporting": true, "resize_rootfs": true, "ssh_deletekeys": true,
 	"ssh_genkeytypes": true, "ssh_pwauth": true, "timezone": true, "users": true, "vendor_data": true, "vendor_data2": true,
 }
 

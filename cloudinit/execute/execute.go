@@ -4,11 +4,13 @@
 package execute
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"rancheros/cloudconfig"
@@ -88,6 +90,9 @@ type Report struct {
 	Version    int      `json:"version"`
 	InstanceID string   `json:"instance_id,omitempty"`
 	Results    []Result `json:"results"`
+
+	// warnings belong to no applier.
+	warnings []string
 }
 
 // Options choose among the appliers; empty means all.
@@ -154,6 +159,8 @@ func (t *Target) apply(ctx context.Context, a Applier, c *cloudconfig.Config) (R
 	res := Result{Name: a.Name, start: start, phase: a.Phase}
 	before := len(t.Tree.Changes())
 	t.warnings, t.applier = nil, a.Name
+	event, text := eventOf(a)
+	t.reports.Start(event, text)
 	why, err := t.turn(ctx, a, c)
 	res.full = t.Tree.Changes()[before:]
 	res.Changes = t.show(res.full)
@@ -169,6 +176,10 @@ func (t *Target) apply(ctx context.Context, a Applier, c *cloudconfig.Config) (R
 	default:
 		res.Outcome = Unchanged
 	}
+	if err == nil {
+		why = strings.Join(res.Warnings, "; ")
+	}
+	t.reports.Finish(event, because(text, cmp.Or(res.Why, why)), resultOf(res.Outcome, res.Warnings))
 	return res, err
 }
 

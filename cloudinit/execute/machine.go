@@ -31,16 +31,18 @@ func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error,
 	status, _, err := state.LoadStatus(t.Tree)
 	errs := []error{err, cerr}
 	whole := &Report{Version: 1, InstanceID: t.InstanceID, Results: []Result{}}
+	if err := t.openReports(c); err != nil {
+		t.Log.Warn("reporting", "err", err)
+		cerr = errors.Join(cerr, err)
+		errs = append(errs, err)
+	}
 	for _, p := range []Phase{PreConsole, Console, Final} {
 		if len(o.Phases) > 0 && !slices.Contains(o.Phases, p) {
 			continue
 		}
-		if !t.Tree.Planned() {
-			errs = append(errs, t.begin(status, p))
-		}
-		r, rerr := Run(ctx, t, c, Options{Phases: []Phase{p}, Only: o.Only, Again: o.Again})
+		r, err := t.phase(ctx, c, status, p, o)
 		whole.Results = append(whole.Results, r.Results...)
-		errs = append(errs, rerr)
+		errs = append(errs, err)
 		if t.Tree.Planned() {
 			continue
 		}
@@ -49,13 +51,34 @@ func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error,
 			lines = append(strings.Split(cerr.Error(), "\n"), lines...)
 		}
 		errs = append(errs, t.quietly(func() error {
-			return errors.Join(status.End(t.Tree, stageOf(p), t.Now(), lines, warnings), state.Append(t.Tree, r.Events()))
+			return errors.Join(status.End(t.Tree, stageOf(p), t.Now(), lines, append(r.warnings, warnings...)), state.Append(t.Tree, r.Events()))
 		}))
 	}
 	if !t.Tree.Planned() {
-		errs = append(errs, t.quietly(func() error { return whole.Save(t.Tree) }), t.Tree.Sync(), t.later(ctx))
+		errs = append(errs, t.quietly(func() error { return whole.Save(t.Tree) }), t.Tree.Sync())
+		// Who hears of it must hear it before the machine goes down.
+		t.closeReports(ctx)
+		errs = append(errs, t.later(ctx))
 	}
 	return whole, errors.Join(errs...)
+}
+
+// phase is one part of the run: told, and with its output where it belongs.
+func (t *Target) phase(ctx context.Context, c *cloudconfig.Config, status *state.Status, p Phase, o Options) (*Report, error) {
+	var errs []error
+	if !t.Tree.Planned() {
+		errs = append(errs, t.begin(status, p))
+	}
+	if p == PreConsole {
+		errs = append(errs, t.tellSaved())
+	}
+	end := t.tellStage(p)
+	done, warnings := t.Redirect(ctx, c, p)
+	r, err := Run(ctx, t, c, Options{Phases: []Phase{p}, Only: o.Only, Again: o.Again})
+	done()
+	r.warnings = warnings
+	end(r)
+	return r, errors.Join(append(errs, err)...)
 }
 
 // begin notes that a phase starts. Stages before it that nothing has noted,

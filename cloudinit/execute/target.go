@@ -15,6 +15,7 @@ import (
 
 	"rancheros/cloudconfig"
 	"rancheros/cloudinit/accounts"
+	"rancheros/cloudinit/report"
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
 )
@@ -56,8 +57,9 @@ type Target struct {
 	Now    func() time.Time
 	// Console is where messages for people go; nil: nowhere.
 	Console io.Writer
-	// Output gets what programs print; nil: Console.
-	Output io.Writer
+	// Output gets what programs print; Errors what they print as errors, nil: the
+	// same.
+	Output, Errors io.Writer
 
 	// CheckIn tells the cloud how provisioning went, where the cloud expects to
 	// hear, and says whether it did; nil: nobody to tell.
@@ -66,6 +68,8 @@ type Target struct {
 	// power_state.
 	Later [][]string
 
+	// reports are those who hear of this run.
+	reports *report.Reports
 	// failed is what went wrong in this run so far.
 	failed   error
 	applier  string
@@ -128,6 +132,9 @@ func (t *Target) Command(ctx context.Context, argv ...string) *exec.Cmd {
 	}
 	c.Dir = "/"
 	c.Stdout, c.Stderr = t.Output, t.Output
+	if t.Errors != nil {
+		c.Stderr = t.Errors
+	}
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 	c.WaitDelay = 10 * time.Second
 	return c
@@ -145,20 +152,26 @@ func (t *Target) Do(c *exec.Cmd) error {
 		t.undone = true
 		t.Warn("not run, the root is not this machine: %s", change.Target)
 		return nil
-	case !t.Live:
+	}
+	if err := t.start(c); err != nil {
+		return fmt.Errorf("run %s: %w", c.Args[0], err)
+	}
+	t.Tree.Note(change)
+	return nil
+}
+
+// start runs a program of the machine, or inside the tree that is another's.
+func (t *Target) start(c *exec.Cmd) error {
+	if !t.Live {
 		if c.SysProcAttr == nil {
 			c.SysProcAttr = &syscall.SysProcAttr{}
 		}
 		c.SysProcAttr.Chroot = t.Tree.Dir()
 	}
 	if c.Err != nil {
-		return fmt.Errorf("run %s: %w", c.Args[0], c.Err)
+		return c.Err
 	}
-	if err := t.Run(c); err != nil {
-		return fmt.Errorf("run %s: %w", c.Args[0], err)
-	}
-	t.Tree.Note(change)
-	return nil
+	return t.Run(c)
 }
 
 // Set changes a setting of the running kernel by f, or remembers it.

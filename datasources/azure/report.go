@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"strings"
 
 	"rancheros/datasources"
 	"rancheros/datasources/internal/imds"
 	"rancheros/datasources/internal/wire"
+	"rancheros/sys/kvp"
 )
 
 // wireServer is where the fabric listens unless DHCP option 245 says otherwise.
@@ -117,7 +117,7 @@ func healthReport(g goalState, cause error) ([]byte, error) {
 		r.Container.Role.Health.State = "NotReady"
 		r.Container.Role.Health.Details = &healthDetails{
 			SubStatus:   "ProvisioningFailed",
-			Description: cut(cause.Error(), maxDescription),
+			Description: kvp.Cut(cause.Error(), maxDescription),
 		}
 	}
 	b, err := xml.Marshal(r)
@@ -125,12 +125,4 @@ func healthReport(g goalState, cause error) ([]byte, error) {
 		return nil, fmt.Errorf("write health report: %w", err)
 	}
 	return append([]byte(xml.Header), b...), nil
-}
-
-// cut shortens s to n bytes without splitting a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "")
 }

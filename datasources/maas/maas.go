@@ -67,9 +67,9 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	if base == "" {
 		return nil, errors.New("where MAAS is, is not known: /etc/cloud has no datasource.MAAS.metadata_url; write maas:URL")
 	}
-	s, err := open(env, base, credentials{
-		consumerKey: cfg.Str("consumer_key"), consumerSecret: cfg.Str("consumer_secret"),
-		tokenKey: cfg.Str("token_key"), tokenSecret: cfg.Str("token_secret"),
+	s, err := open(env, base, Credentials{
+		ConsumerKey: cfg.Str("consumer_key"), ConsumerSecret: cfg.Str("consumer_secret"),
+		TokenKey: cfg.Str("token_key"), TokenSecret: cfg.Str("token_secret"),
 	})
 	if err != nil {
 		return nil, err
@@ -99,11 +99,11 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 type server struct {
 	client *imds.Client
 	prefix string
-	auth   credentials
+	auth   Credentials
 	ahead  time.Duration
 }
 
-func open(env datasources.Env, base string, auth credentials) (*server, error) {
+func open(env datasources.Env, base string, auth Credentials) (*server, error) {
 	scheme, rest, ok := strings.Cut(base, "://")
 	if !ok {
 		return nil, fmt.Errorf("metadata_url: %q is no URL", base)
@@ -120,7 +120,7 @@ func open(env datasources.Env, base string, auth credentials) (*server, error) {
 // get asks once more with the server's time when it refuses ours.
 func (s *server) get(ctx context.Context, name string) ([]byte, error) {
 	b, err := s.ask(ctx, name)
-	if d, ok := skew(err, time.Now().Add(s.ahead)); ok && !s.auth.empty() {
+	if d, ok := skewOf(err, time.Now().Add(s.ahead)); ok && !s.auth.Empty() {
 		s.ahead += d
 		b, err = s.ask(ctx, name)
 	}
@@ -129,8 +129,8 @@ func (s *server) get(ctx context.Context, name string) ([]byte, error) {
 
 func (s *server) ask(ctx context.Context, name string) ([]byte, error) {
 	r := imds.Request{Path: s.prefix + name}
-	if !s.auth.empty() {
-		r.Header = map[string]string{"Authorization": s.auth.header(time.Now().Add(s.ahead))}
+	if !s.auth.Empty() {
+		r.Header = map[string]string{"Authorization": s.auth.Header(time.Now().Add(s.ahead))}
 	}
 	res, err := s.client.Do(ctx, r)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 func Test(t *testing.T) { dstest.Run(t, Kind) }
 
 func TestRequestsAreSignedWithTheSecrets(t *testing.T) {
-	c := credentials{consumerKey: "c k", tokenKey: "t", tokenSecret: "s/&"}
-	got := c.header(time.Unix(1234, 0))
+	c := Credentials{ConsumerKey: "c k", TokenKey: "t", TokenSecret: "s/&"}
+	got := c.Header(time.Unix(1234, 0))
 	for _, want := range []string{
 		`OAuth realm=""`, `oauth_consumer_key="c%20k"`, `oauth_token="t"`, `oauth_timestamp="1234"`,
 		`oauth_signature_method="PLAINTEXT"`, `oauth_signature="%26s%252F%2526"`, `oauth_version="1.0"`,
@@ -47,7 +47,7 @@ func (s *clockServer) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestTimeOfTheServerIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // time stands still in 2000
 		rt := &clockServer{now: time.Unix(4102444800, 0)}
-		s, err := open(dstest.Env(&datasources.Host{}, "", rt), "http://192.0.2.2/MAAS/metadata", credentials{tokenKey: "t"})
+		s, err := open(dstest.Env(&datasources.Host{}, "", rt), "http://192.0.2.2/MAAS/metadata", Credentials{TokenKey: "t"})
 		if err != nil {
 			t.Fatal(err)
 		}

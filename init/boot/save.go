@@ -67,6 +67,11 @@ func bootcmd(ctx context.Context, m *machine) error {
 	target := execute.New(t)
 	target.Log = m.log
 	defer target.OpenOutput()()
+	done, warnings := target.Redirect(ctx, m.config, execute.PreConsole)
+	defer done()
+	for _, w := range warnings {
+		m.log.Warn(w)
+	}
 	err = errors.Join(execute.BootHooks(ctx, target), execute.BootCmd(ctx, target, m.config), t.Close())
 	if err == nil && len(m.config.BootCmd) == 0 {
 		return step.Skip("bootcmd is empty")
