@@ -31,7 +31,7 @@ func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error,
 	status, _, err := state.LoadStatus(t.Tree)
 	errs := []error{err, cerr}
 	whole := &Report{Version: 1, InstanceID: t.InstanceID, Results: []Result{}}
-	if err := t.openReports(c); err != nil {
+	if err := t.openReports(ctx, c); err != nil {
 		t.Log.Warn("reporting", "err", err)
 		cerr = errors.Join(cerr, err)
 		errs = append(errs, err)

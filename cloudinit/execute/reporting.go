@@ -18,12 +18,12 @@ const reportTime = 10 * time.Second
 
 // openReports makes the receivers of `reporting`; the error names those that
 // cannot be made.
-func (t *Target) openReports(c *cloudconfig.Config) error {
+func (t *Target) openReports(ctx context.Context, c *cloudconfig.Config) error {
 	if t.Tree.Planned() {
 		return nil
 	}
 	var err error
-	t.reports, err = report.Open(c.Reporting, report.Edges{
+	t.reports, err = report.Open(ctx, c.Reporting, report.Edges{
 		OpenLog: func(name string) (io.WriteCloser, error) { return t.openLog(name) },
 		Console: t.Console, Live: t.Live, HTTP: t.HTTP, File: t.host, Now: t.Now, Log: t.Log,
 	})

@@ -22,7 +22,7 @@ type logFile struct {
 	level string
 }
 
-func newLog(_ string, r cloudconfig.Reporter, e Edges) (receiver, error) {
+func newLog(_ context.Context, r cloudconfig.Reporter, e Edges) (receiver, error) {
 	if e.OpenLog == nil {
 		return nil, nil
 	}
@@ -50,7 +50,7 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 // A printer shows events to who sees the console.
 type printer struct{ w io.Writer }
 
-func newPrint(_ string, _ cloudconfig.Reporter, e Edges) (receiver, error) {
+func newPrint(_ context.Context, _ cloudconfig.Reporter, e Edges) (receiver, error) {
 	if e.Console == nil {
 		return nil, nil
 	}
@@ -73,7 +73,7 @@ type hyperV struct {
 	boot int64
 }
 
-func newHyperV(_ string, r cloudconfig.Reporter, e Edges) (receiver, error) {
+func newHyperV(_ context.Context, r cloudconfig.Reporter, e Edges) (receiver, error) {
 	if !e.Live {
 		return nil, nil
 	}

@@ -79,12 +79,12 @@ type Reports struct {
 }
 
 // kinds are the receivers that there are, by type.
-var kinds = map[string]func(name string, r cloudconfig.Reporter, e Edges) (receiver, error){
+var kinds = map[string]func(ctx context.Context, r cloudconfig.Reporter, e Edges) (receiver, error){
 	"log":     newLog,
 	"print":   newPrint,
 	"webhook": newWebhook,
 	"hyperv":  newHyperV,
-	"none":    func(string, cloudconfig.Reporter, Edges) (receiver, error) { return nil, nil },
+	"none":    func(context.Context, cloudconfig.Reporter, Edges) (receiver, error) { return nil, nil },
 }
 
 // Default is what is told without any config: upstream's has the same name.
@@ -92,7 +92,7 @@ const Default = "logging"
 
 // Open makes the receivers of `reporting`. What cannot be made is named by the
 // error and left out.
-func Open(cfg map[string]cloudconfig.Reporter, e Edges) (*Reports, error) {
+func Open(ctx context.Context, cfg map[string]cloudconfig.Reporter, e Edges) (*Reports, error) {
 	r := &Reports{edges: e, receivers: map[string]receiver{}, gone: map[string]bool{}}
 	all := map[string]cloudconfig.Reporter{Default: {Type: "log"}}
 	for name, c := range cfg {
@@ -105,7 +105,7 @@ func Open(cfg map[string]cloudconfig.Reporter, e Edges) (*Reports, error) {
 			errs = append(errs, fmt.Errorf("reporting.%s: type %q is none of log, print, webhook, hyperv, none", name, c.Type))
 			continue
 		}
-		one, err := make(name, c, e)
+		one, err := make(ctx, c, e)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("reporting.%s: %w", name, err))
 		}

@@ -53,7 +53,7 @@ func TestTheLogIsThereByItselfAndCanBeSwitchedOff(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var file closer
-			r, err := Open(row.cfg, Edges{Now: time.Now, Log: slog.New(slog.DiscardHandler),
+			r, err := Open(t.Context(), row.cfg, Edges{Now: time.Now, Log: slog.New(slog.DiscardHandler),
 				OpenLog: func(string) (io.WriteCloser, error) { return &file, nil }})
 			if err != nil {
 				t.Fatal(err)
@@ -87,7 +87,7 @@ func TestAWebhookGetsUpstreamsEventsInOrderAndSigned(t *testing.T) {
 		got = append(got, line)
 		return answer(200, ""), nil
 	})
-	r, err := Open(map[string]cloudconfig.Reporter{"maas": {Type: "webhook", Endpoint: "http://192.0.2.1/status",
+	r, err := Open(t.Context(), map[string]cloudconfig.Reporter{"maas": {Type: "webhook", Endpoint: "http://192.0.2.1/status",
 		ConsumerKey: "ck", TokenKey: "tk", TokenSecret: "ts"}}, e)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestAServerThatRefusesOurClockIsAskedByItsOwn(t *testing.T) {
 		}
 		return answer(200, ""), nil
 	})
-	r, err := Open(map[string]cloudconfig.Reporter{"maas": {Type: "webhook", Endpoint: "http://192.0.2.1/", TokenKey: "t"}}, e)
+	r, err := Open(t.Context(), map[string]cloudconfig.Reporter{"maas": {Type: "webhook", Endpoint: "http://192.0.2.1/", TokenKey: "t"}}, e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestADeadServerHoldsNobodyUp(t *testing.T) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})
-		r, err := Open(map[string]cloudconfig.Reporter{"x": {Type: "webhook", Endpoint: "http://user:hunter2@192.0.2.1/", Retries: 2}}, e)
+		r, err := Open(t.Context(), map[string]cloudconfig.Reporter{"x": {Type: "webhook", Endpoint: "http://user:hunter2@192.0.2.1/", Retries: 2}}, e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func TestAServerThatIsBadAtFirstGetsTheRest(t *testing.T) {
 			}
 			return answer(204, ""), nil
 		})
-		r, err := Open(map[string]cloudconfig.Reporter{"x": {Type: "webhook", Endpoint: "http://192.0.2.1/", Retries: 3}}, e)
+		r, err := Open(t.Context(), map[string]cloudconfig.Reporter{"x": {Type: "webhook", Endpoint: "http://192.0.2.1/", Retries: 3}}, e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func TestTheHostOfAHyperVMachineHearsOfWhatItAsksFor(t *testing.T) {
 	}
 	e, _ := edges(nil)
 	e.File = func(p string) string { return filepath.Join(root, p) }
-	r, err := Open(map[string]cloudconfig.Reporter{"host": {Type: "hyperv", EventTypes: []string{"finish"}}}, e)
+	r, err := Open(t.Context(), map[string]cloudconfig.Reporter{"host": {Type: "hyperv", EventTypes: []string{"finish"}}}, e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestTheHostOfAHyperVMachineHearsOfWhatItAsksFor(t *testing.T) {
 
 func TestWhatCannotBeMadeIsNamed(t *testing.T) {
 	e, _ := edges(nil)
-	_, err := Open(map[string]cloudconfig.Reporter{"a": {Type: "pigeon"}, "b": {Type: "webhook", Endpoint: "ftp://x"}}, e)
+	_, err := Open(t.Context(), map[string]cloudconfig.Reporter{"a": {Type: "pigeon"}, "b": {Type: "webhook", Endpoint: "ftp://x"}}, e)
 	for _, want := range []string{"reporting.a", "pigeon", "reporting.b", "http or https"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open() = %v, want it to say %s", err, want)
@@ -214,7 +214,7 @@ func TestWhatCannotBeMadeIsNamed(t *testing.T) {
 	var none *Reports
 	none.Start("a", "b") // a plan tells nobody
 	none.Close(t.Context())
-	if _, err := Open(nil, Edges{Now: time.Now, OpenLog: func(string) (io.WriteCloser, error) { return nil, errors.New("read-only") }}); err == nil {
+	if _, err := Open(t.Context(), nil, Edges{Now: time.Now, OpenLog: func(string) (io.WriteCloser, error) { return nil, errors.New("read-only") }}); err == nil {
 		t.Error("Open() = nil, want why there is no log")
 	}
 }

@@ -40,7 +40,7 @@ type webhook struct {
 	skew time.Duration
 }
 
-func newWebhook(_ string, r cloudconfig.Reporter, e Edges) (receiver, error) {
+func newWebhook(ctx context.Context, r cloudconfig.Reporter, e Edges) (receiver, error) {
 	if !e.Live {
 		return nil, nil
 	}
@@ -55,7 +55,7 @@ func newWebhook(_ string, r cloudconfig.Reporter, e Edges) (receiver, error) {
 	if r.Timeout > 0 {
 		w.timeout = time.Duration(r.Timeout * float64(time.Second))
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(ctx)
 	w.stop = stop
 	go func() { w.done <- w.run(ctx) }()
 	return w, nil
