@@ -79,12 +79,11 @@ func (tr *Trace) decode() (*Config, Problems) {
 func read(l Layer) (*yaml.Node, Problems) {
 	root, ps := l.tree, Problems(nil)
 	if root == nil {
-		if root, ps = parse(l.File, l.YAML); ps != nil {
+		if root, ps = parse(l.File, l.YAML); root == nil {
 			return nil, ps
 		}
 	}
-	ps = modernize(l.File, root)
-	s := strict{file: l.File, problems: ps}
+	s := strict{file: l.File, problems: append(ps, modernize(l.File, root)...)}
 	s.check(root, reflect.TypeFor[Config](), "")
 	return root, s.problems
 }

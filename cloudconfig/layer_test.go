@@ -73,7 +73,6 @@ func TestBrokenLayerIsSetAsideAndNamed(t *testing.T) {
 		{"mode", "write_files:\n- path: /a\n  permissions: rw\n", `write_files[0].permissions: "rw" is no file mode`},
 		{"tab", "rancher:\n\tdebug: true\n", "b.yml:2:1: a tab at the start of a line; YAML indents with spaces"},
 		{"syntax", "a: b: c\n", "b.yml:1:1: mapping values are not allowed"},
-		{"twice", "hostname: a\nhostname: b\n", "b.yml:2:1: hostname: given twice, first in line 1"},
 		{"not a map", "- a\n", "b.yml:1:1: want `key: value` lines, not a list"},
 		{"two documents", "hostname: a\n---\nhostname: b\n", "a second document"},
 		{"not text", "hostname: \xff\n", "b.yml:1:1: not UTF-8 text"},
@@ -92,6 +91,20 @@ func TestBrokenLayerIsSetAsideAndNamed(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestOfAKeyThatIsThereTwiceTheLastCounts(t *testing.T) {
+	c, _, err := Resolve(layers("rancher:\n  debug: false\n  ssh: {port: 22}\n  debug: true\nhostname: a\nhostname: b\n")...)
+	if err != nil || c.Hostname != "b" || !c.Rancher.Debug || c.Rancher.SSH.Port != 22 {
+		t.Errorf("hostname %q, debug %v, port %v, %v; want the last of each", c.Hostname, c.Rancher.Debug, c.Rancher.SSH.Port, err)
+	}
+	ps := Validate("f.yml", []byte("hostname: a\nhostname: b\n"), CloudConfig)
+	if len(ps) != 1 || ps[0].Severity != Warning || ps[0].Line != 2 {
+		t.Errorf("Validate() = %v, want one warning in line 2", ps)
+	}
+	if ps := Validate("f.yml", []byte("hostname: a\nhostname: [b]\n"), CloudConfig); len(ps.Errors()) == 0 {
+		t.Error("the last of two is not checked")
 	}
 }
 
@@ -189,8 +202,8 @@ func TestExplainTellsRemovalsAndSecrets(t *testing.T) {
 }
 
 func TestOldAndForeignKeysDoNotCostTheLayer(t *testing.T) {
-	c, tr, err := Resolve(layers("hostname: h\npackages: [a]\nca-certs: {trusted: [x], remove-defaults: true}\nvendor_data: {enabled: 'no'}\n")...)
-	if err != nil || *c.VendorData.Enabled || c.Hostname != "h" || !c.CACerts.RemoveDefaults {
+	c, tr, err := Resolve(layers("hostname: h\npackages: [a]\nca-certs: {trusted: [x], remove-defaults: true}\nvendor_data: {enabled: 'no'}\nvendor_data2: {enabled: never}\n")...)
+	if err != nil || *c.VendorData.Enabled || *c.VendorData2.Enabled || c.Hostname != "h" || !c.CACerts.RemoveDefaults {
 		t.Errorf("hostname %q, ca_certs %+v, %v", c.Hostname, c.CACerts, err)
 	}
 	if ps := tr.Unsupported(); len(ps) != 1 || !strings.HasPrefix(ps[0].String(), "a.yml:2:1: warning: packages: not supported") {

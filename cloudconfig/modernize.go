@@ -61,15 +61,13 @@ func modernize(file string, root *yaml.Node) Problems {
 	return ps
 }
 
-// unquoteBool makes a bool of a string that says one, where strings were
-// allowed once.
+// unquoteBool makes a bool of a string, where strings were allowed once: what
+// does not say yes says no.
 func unquoteBool(n *yaml.Node) {
 	if n == nil || n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
 		return
 	}
-	if c := Choice(n.Value); c.Bool(true) == c.Bool(false) {
-		n.Tag, n.Style, n.Value = "!!bool", 0, strconv.FormatBool(c.Bool(false))
-	}
+	n.Tag, n.Style, n.Value = "!!bool", 0, strconv.FormatBool(Choice(n.Value).Bool(false))
 }
 
 func renameKeys(file string, m *yaml.Node, path string, table []rename) Problems {

@@ -27,7 +27,8 @@ const (
 )
 
 // parse reads one document into a tree without aliases, merge keys or
-// duplicate keys. An empty document is an empty map.
+// duplicate keys. An empty document is an empty map. With a tree there may be
+// warnings; without one there are errors.
 func parse(file string, doc []byte) (*yaml.Node, Problems) {
 	fail := func(line, column int, format string, a ...any) (*yaml.Node, Problems) {
 		return nil, Problems{{File: file, Line: line, Column: column, Severity: Error, Message: fmt.Sprintf(format, a...)}}
@@ -72,10 +73,10 @@ func parse(file string, doc []byte) (*yaml.Node, Problems) {
 	}
 	x := expander{file: file, left: maxNodes, open: map[*yaml.Node]bool{}}
 	root = x.expand(root, "", 0)
-	if len(x.problems) > 0 {
+	if len(x.problems.Errors()) > 0 {
 		return nil, x.problems
 	}
-	return root, nil
+	return root, x.problems
 }
 
 func firstInvalid(doc []byte) int {
@@ -125,6 +126,11 @@ type expander struct {
 func (x *expander) problem(n *yaml.Node, path, format string, a ...any) {
 	x.problems = append(x.problems, Problem{File: x.file, Line: n.Line, Column: n.Column, Path: path,
 		Severity: Error, Message: fmt.Sprintf(format, a...)})
+}
+
+func (x *expander) warn(n *yaml.Node, path, format string, a ...any) {
+	x.problem(n, path, format, a...)
+	x.problems[len(x.problems)-1].Severity = Warning
 }
 
 func (x *expander) expand(n *yaml.Node, path string, depth int) *yaml.Node {
@@ -177,6 +183,7 @@ func (x *expander) expand(n *yaml.Node, path string, depth int) *yaml.Node {
 func (x *expander) pairs(n *yaml.Node, path string, depth int) []*yaml.Node {
 	out := make([]*yaml.Node, 0, len(n.Content))
 	first := make(map[string]*yaml.Node, len(n.Content)/2)
+	place := make(map[string]int, len(n.Content)/2)
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(n.Content) && x.left >= 0; i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
@@ -192,13 +199,14 @@ func (x *expander) pairs(n *yaml.Node, path string, depth int) []*yaml.Node {
 			continue
 		}
 		here := join(path, k.Value)
-		if was, ok := first[k.Value]; ok {
-			x.problem(n.Content[i], here, "given twice, first in line %d", was.Line)
-			continue
-		}
 		key := *k
 		key.Anchor = ""
-		first[k.Value] = &key
+		if was, ok := first[k.Value]; ok {
+			x.warn(n.Content[i], here, "given twice, first in line %d; this one counts", was.Line)
+			out[place[k.Value]], out[place[k.Value]+1] = &key, x.expand(v, here, depth+1)
+			continue
+		}
+		first[k.Value], place[k.Value] = &key, len(out)
 		out = append(out, &key, x.expand(v, here, depth+1))
 	}
 	for _, m := range merges {

@@ -31,7 +31,7 @@ func Validate(file string, doc []byte, as DocKind) Problems {
 			Message: "this is " + what + ", not a cloud-config; `ros cloud-init render FILE` prints the config it means"}}
 	}
 	root, ps := parse(file, doc)
-	if ps != nil {
+	if root == nil {
 		return ps
 	}
 	if as == NetworkConfig {
@@ -42,7 +42,7 @@ func Validate(file string, doc []byte, as DocKind) Problems {
 		}
 		return ps.sorted()
 	}
-	return checkAlone(file, root, false).sorted()
+	return append(ps, checkAlone(file, root, false)...).sorted()
 }
 
 // ValidateMachine finds all that is wrong with the layers below root.
@@ -60,8 +60,9 @@ func ValidateMachine(root string) Problems {
 		tree := l.tree
 		if tree == nil {
 			var found Problems
-			if tree, found = parse(l.File, l.YAML); found != nil {
-				ps = append(ps, found...)
+			tree, found = parse(l.File, l.YAML)
+			ps = append(ps, found...)
+			if tree == nil {
 				continue
 			}
 		}

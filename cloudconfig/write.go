@@ -50,7 +50,7 @@ func Set(root, path, value string) error {
 // Problems; file names it in them.
 func Merge(root, file string, doc []byte) error {
 	tree, ps := parse(file, doc)
-	if ps != nil {
+	if tree == nil {
 		return ps
 	}
 	if ps := checkAlone(file, tree, true).sorted().Errors(); len(ps) > 0 {

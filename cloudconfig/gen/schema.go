@@ -128,7 +128,11 @@ func fromShape(s *shape.Shape) object {
 		for _, a := range s.Any {
 			any = append(any, fromShape(a))
 		}
-		o["anyOf"] = any
+		word := "anyOf"
+		if s.Only {
+			word = "oneOf"
+		}
+		o[word] = any
 		return o
 	}
 	if types := typeNames(s.Kinds); len(types) == 1 {

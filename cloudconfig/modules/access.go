@@ -67,7 +67,7 @@ func userKeys() *shape.Shape {
 		oldKey("selinux-user", "24.2", "selinux_user", text()),
 		oldKey("ssh-import-id", "24.2", "ssh_import_id", keys()),
 		oldKey("ssh-redirect-user", "24.2", "ssh_redirect_user", flag()),
-	).Needs("name").Needs("snapuser")
+	).NeedsOneOf("name", "snapuser")
 }
 
 func isDay(s string) bool {

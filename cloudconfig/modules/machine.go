@@ -82,7 +82,7 @@ func growpart() *shape.Shape {
 func resizeRootfs() *shape.Shape { return shape.OneOf(true, false, "noblock") }
 
 func diskSetup() *shape.Shape {
-	typed := shape.Tuple(shape.Integer(), shape.Of(shape.String|shape.Int))
+	typed := shape.Tuple(shape.Of(shape.Int|shape.String), shape.Of(shape.String|shape.Int))
 	return shape.MapOf(shape.Object(
 		shape.K("table_type", shape.OneOf("mbr", "gpt")),
 		shape.K("layout", shape.Either(shape.Flag(), shape.OneOf("remove"),

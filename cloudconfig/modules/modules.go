@@ -5,7 +5,12 @@
 // https://docs.cloud-init.io/en/latest/reference/modules.html
 package modules
 
-import "rancheros/cloudconfig/shape"
+import (
+	"slices"
+	"strings"
+
+	"rancheros/cloudconfig/shape"
+)
 
 // A Key is a top-level key of a cloud-config.
 type Key struct {
@@ -158,6 +163,8 @@ var Keys = []Key{
 	{"cloud_init_modules", moduleList, imageOnly},
 	{"cloud_config_modules", moduleList, imageOnly},
 	{"cloud_final_modules", moduleList, imageOnly},
+	{"migrate", shape.Anything, imageOnly},
+	{"version", shape.Anything, "a cloud-config has no version"},
 }
 
 func stringList() *shape.Shape      { return shape.ListOf(shape.Text()) }
@@ -172,5 +179,20 @@ func oldKey(name, since, use string, s *shape.Shape) shape.Key {
 
 // moduleList is a list of names, each alone or as [name, frequency, ...].
 func moduleList() *shape.Shape {
-	return shape.ListOf(shape.Either(shape.Text(), anyList()))
+	name := shape.Text().Matching("the name of a module", "^("+strings.ReplaceAll(strings.Join(moduleNames(), "|"), "_", "[-_]")+")$", func(s string) bool {
+		return slices.Contains(moduleNames(), strings.ReplaceAll(s, "-", "_"))
+	})
+	return shape.ListOf(shape.Either(name, anyList()))
+}
+
+// moduleNames are those of cloud-init, which take hyphens as well.
+func moduleNames() []string {
+	return strings.Fields(`ansible apk_configure apt_configure apt_pipelining bootcmd byobu ca_certs chef
+		disable_ec2_metadata disk_setup fan final_message growpart grub_dpkg install_hotplug keyboard keys_to_console
+		landscape locale lxd mcollective mounts ntp package_update_upgrade_install phone_home power_state_change puppet
+		raspberry_pi reset_rmc resizefs resolv_conf rh_subscription rsyslog runcmd salt_minion scripts_per_boot
+		scripts_per_instance scripts_per_once scripts_user scripts_vendor seed_random set_hostname set_passwords snap
+		spacewalk ssh ssh_authkey_fingerprints ssh_import_id timezone ubuntu_advantage ubuntu_autoinstall
+		ubuntu_drivers ubuntu_pro update_etc_hosts update_hostname users_groups wireguard write_files
+		write_files_deferred yum_add_repo zypper_add_repo`)
 }

@@ -75,6 +75,8 @@ func TestWhatModulesTake(t *testing.T) {
 		"ubuntu_pro: {config: {http_proxy: null, more: 1}}",
 		"rh_subscription: {org: 'o', add_pool: [p]}",
 		"rpi: {interfaces: {serial: {console: true}}}",
+		"apt: {generate_mirrorlists: true}", "migrate: 1", "disk_setup: {d: {layout: [['60', '83'], 40]}}",
+		"cloud_init_modules: [ssh, write-files, [scripts_user, always]]",
 	} {
 		if errors, warnings := check(t, doc); errors+warnings > 0 {
 			t.Errorf("%s: %d errors, %d warnings", doc, errors, warnings)
@@ -86,6 +88,7 @@ func TestWhatModulesRefuse(t *testing.T) {
 	for _, doc := range []string{
 		"users: [{gecos: nobody}]", "users: [{name: a, inactive: 5}]", "users: [{name: a, expiredate: 2030-01-01}]",
 		"groups: {a: 1}", "groups: []", "groups: {a: []}", "user: {uid: 7}", "ssh_keys: {dsa_public: k}", "ssh_authorized_keys: k", "ssh_genkeytypes: [dsa]",
+		"users: [{name: a, snapuser: s}]", "user: {name: a, snapuser: s}", "cloud_final_modules: [ssh, sssh]",
 		"ssh: {}", "chpasswd: {users: [{name: a, type: text}]}", "chpasswd: {list: [nocolon]}", "chpasswd: {list: []}",
 		"manage_etc_hosts: sometimes", "manage_resolv_conf: 'true'", "resolv_conf: {search: [a]}",
 		"write_files: [{content: c}]", "write_files: [{path: /a, encoding: zip}]", "write_files: [{path: /a, source: {}}]",

@@ -52,6 +52,7 @@ func apt() *shape.Shape {
 		shape.K("https_proxy", text()),
 		shape.K("ftp_proxy", text()),
 		shape.K("sources", shape.MapOf(source)),
+		shape.K("generate_mirrorlists", shape.Flag()), // Debian's own
 	).AtLeast(1)
 }
 

@@ -82,35 +82,43 @@ func (r *reader) plain(n *yaml.Node, depth int) bool {
 		}
 	}
 	if n.Kind == yaml.MappingNode {
-		n.Content = merged(n.Content)
+		n.Content = r.merged(n.Content)
 	}
 	return true
 }
 
-// merged puts what `<<` names into the mapping; its own keys win.
-func merged(content []*yaml.Node) []*yaml.Node {
+// merged puts what `<<` names into the mapping; its own keys win, and of a key
+// that is there twice the last.
+func (r *reader) merged(content []*yaml.Node) []*yaml.Node {
 	var own, more []*yaml.Node
-	have := map[string]bool{}
+	have := map[string]int{}
 	for i := 0; i+1 < len(content); i += 2 {
-		if k := content[i]; k.Tag == "!!merge" || k.Value == "<<" && k.Style == 0 {
-			if v := content[i+1]; v.Kind == yaml.SequenceNode {
+		k, v := content[i], content[i+1]
+		if k.Tag == "!!merge" || k.Value == "<<" && k.Style == 0 {
+			if v.Kind == yaml.SequenceNode {
 				more = append(more, v.Content...)
 			} else {
 				more = append(more, v)
 			}
 			continue
 		}
-		have[content[i].Value] = true
-		own = append(own, content[i], content[i+1])
+		at, twice := have[k.Value]
+		if twice && k.Kind == yaml.ScalarNode {
+			value{r, k, k.Value}.warnf("given twice, first in line %d; this one counts", own[at].Line)
+			own[at], own[at+1] = k, v
+			continue
+		}
+		have[k.Value] = len(own)
+		own = append(own, k, v)
 	}
 	for _, m := range more {
 		if m.Kind != yaml.MappingNode {
 			continue
 		}
 		for i := 0; i+1 < len(m.Content); i += 2 {
-			if k := m.Content[i]; !have[k.Value] {
-				have[k.Value] = true
-				own = append(own, k, m.Content[i+1])
+			if _, ok := have[m.Content[i].Value]; !ok {
+				have[m.Content[i].Value] = len(own)
+				own = append(own, m.Content[i], m.Content[i+1])
 			}
 		}
 	}
@@ -173,7 +181,6 @@ func (v value) pairs() []pair {
 		return nil
 	}
 	var out []pair
-	seen := map[string]bool{}
 	for i := 0; i+1 < len(v.n.Content); i += 2 {
 		k, c := v.n.Content[i], v.n.Content[i+1]
 		at := value{v.r, k, join(v.path, k.Value)}
@@ -181,11 +188,6 @@ func (v value) pairs() []pair {
 			at.errorf("a key should be a word")
 			continue
 		}
-		if seen[k.Value] {
-			at.errorf("the key %q is there twice", k.Value)
-			continue
-		}
-		seen[k.Value] = true
 		out = append(out, pair{k.Value, value{v.r, c, at.path}, at})
 	}
 	return out

@@ -23,6 +23,15 @@ func bondKeys() map[string]string {
 	}
 }
 
+// bondModes are the names and the numbers of the kernel's modes, and those of
+// Open vSwitch, which the kernel refuses later.
+func bondModes() []string {
+	return []string{
+		"balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb",
+		"0", "1", "2", "3", "4", "5", "6", "balance-tcp", "balance-slb",
+	}
+}
+
 // bondIgnored are state, or say nothing that a bond needs to be told.
 func bondIgnored() []string {
 	return []string{"slaves", "active-slave", "queue-id", "mii-status", "ad-actor-key", "ad-aggregator", "ad-num-ports", "ad-partner-key", "ad-partner-mac"}
@@ -89,6 +98,8 @@ func sortedKeys(m map[string]string) []string {
 // ports are name=cost.
 func (v value) param(key string) string {
 	switch key {
+	case "mode":
+		return v.oneOf(bondModes()...)
 	case "path-cost", "port-priority":
 		return v.ports()
 	case "stp", "all-slaves-active", "use-carrier", "tlb-dynamic-lb":

@@ -250,6 +250,11 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"BadBool", "version: 2\nethernets:\n  a:\n    dhcp4: maybe", `4:12: ethernets.a.dhcp4: should be true or false, not "maybe"`},
 		{"NameWithoutMatch", "version: 2\nethernets:\n  a:\n    set-name: b", "4:15: ethernets.a.set-name: needs a match, which finds the device that shall get the name"},
 		{"Twice", "version: 2\nethernets:\n  a: {}\nbonds:\n  a: {interfaces: [b]}", `5:3: bonds.a: the link "a" is there twice, as a physical as well`},
+		{"EmptyName", "version: 1\nconfig:\n- {type: physical, name: ''}", "3:3: config[0]: the key name is missing"},
+		{"ConfigOfNothing", "version: 1\nconfig:", "2:8: config: the key config is missing"},
+		{"TypoAtTheTop", "version: 2\nethernet: {a: {}}", "2:1: ethernet: unknown key; did you mean ethernets?"},
+		{"Renderer", "version: 2\nrenderer: network-manager", `2:11: renderer: "network-manager" is not known here; did you mean NetworkManager?`},
+		{"BondMode", "version: 2\nbonds:\n  a: {parameters: {mode: active-back}}", `3:26: bonds.a.parameters.mode: "active-back" is not known here; did you mean active-backup?`},
 		{"VLANWithoutNumber", "version: 2\nvlans:\n  a: {link: b}\nethernets:\n  b: {}", "3:6: vlans.a: the key id is missing"},
 		{"GatewayOfTheOtherFamily", "version: 2\nethernets:\n  a: {gateway4: '2001:db8::1'}", "3:17: ethernets.a.gateway4: 2001:db8::1 is of the other address family"},
 		{"BadMask", "version: 1\nconfig:\n- type: physical\n  name: a\n  subnets:\n  - {type: static, address: 10.0.0.1, netmask: 255.0.255.0}", `6:29: config[0].subnets[0].address: "255.0.255.0" is no network mask: its ones are not in front`},
@@ -261,6 +266,25 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 				t.Errorf("problems = %v, want %s", problems, tt.want)
 			}
 		})
+	}
+}
+
+func TestOfAKeyThatIsThereTwiceTheLastCounts(t *testing.T) {
+	for _, doc := range []string{
+		"version: 2\nethernets:\n  a: {mtu: 1400, dhcp4: true, mtu: 9000}\n",
+		"version: 1\nconfig:\n- {type: physical, name: a, mtu: 1400, subnets: [{type: dhcp}], mtu: 9000}\n",
+	} {
+		cfg, problems := FromV1V2([]byte(doc))
+		if len(problems) != 1 || HasErrors(problems) || len(cfg.Links) != 1 || cfg.Links[0].MTU != 9000 || !cfg.Links[0].DHCP4 {
+			t.Errorf("%s: %+v, %v; want a warning and an MTU of 9000", doc, cfg.Links, problems)
+		}
+	}
+}
+
+func TestNetplansOtherSectionsAreOnlyWarnings(t *testing.T) {
+	cfg, problems := FromV1V2([]byte("version: 2\nrenderer: networkd\nwifis: {w: {}}\ntunnels: {t: {}}\nethernets: {a: {dhcp4: true}}\n"))
+	if len(problems) != 2 || HasErrors(problems) || len(cfg.Links) != 1 {
+		t.Errorf("FromV1V2() = %+v, %v; want two warnings", cfg.Links, problems)
 	}
 }
 

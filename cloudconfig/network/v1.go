@@ -73,7 +73,7 @@ type pendingServers struct {
 func (r *v1) read(v value) {
 	v.warnUnknown("version", "config")
 	config := v.get("config")
-	if config.n == nil {
+	if !config.there() {
 		config.errorf("the key config is missing")
 		return
 	}
@@ -157,7 +157,7 @@ func (r *v1) item(v value) {
 func (r *v1) link(v value, kind string) *Link {
 	name := v.get("name").name()
 	if name == "" {
-		if !v.get("name").there() {
+		if v.get("name").text() == "" {
 			v.errorf("the key name is missing")
 		}
 		return nil

@@ -14,7 +14,8 @@ type v2 struct {
 }
 
 func (r *v2) read(v value) {
-	v.warnUnknown("version", "renderer", "ethernets", "bonds", "bridges", "vlans")
+	v.unknown([]string{"version", "renderer", "ethernets", "bonds", "bridges", "vlans"}, sections())
+	v.get("renderer").oneOf(renderers()...)
 	for _, section := range []struct{ key, kind string }{
 		{"ethernets", Physical}, {"bonds", Bond}, {"bridges", Bridge}, {"vlans", VLAN},
 	} {
@@ -24,6 +25,18 @@ func (r *v2) read(v value) {
 	}
 	r.references(v)
 }
+
+// sections are netplan's that we do not act on, and keys of a document's top
+// that mean nothing in this version.
+func sections() []string {
+	return []string{
+		"wifis", "modems", "tunnels", "vrfs", "dummy-devices", "virtual-ethernets", "nm-devices", "openvswitch", "config",
+		"renderer", "ethernets", "bonds", "bridges", "vlans",
+	}
+}
+
+// renderers are those that a document may ask for. We are another.
+func renderers() []string { return []string{"networkd", "NetworkManager", "sriov"} }
 
 // references checks that links that are named exist; a bond or bridge may take
 // devices that have no entry.
@@ -120,6 +133,7 @@ func (r *v2) vlan(v value, l *Link) {
 }
 
 func (r *v2) common(v value, l *Link) {
+	v.get("renderer").oneOf(renderers()...)
 	l.DHCP4, l.DHCP6 = v.get("dhcp4").isTrue(), v.get("dhcp6").isTrue()
 	l.DHCP4Overrides = v.get("dhcp4-overrides").overrides()
 	l.DHCP6Overrides = v.get("dhcp6-overrides").overrides()

@@ -176,7 +176,23 @@ func (c *checker) object(n *yaml.Node, s *Shape, path string) {
 	}
 	if missing := s.missing(have); missing != "" {
 		c.bad(n, path, "%s is missing", missing)
+	} else if both := s.both(have); both != "" {
+		c.bad(n, path, "has %s; only one of them is allowed", both)
 	}
+}
+
+// both names the keys of which a map should have only one.
+func (s *Shape) both(have map[string]bool) string {
+	var there []string
+	for _, keys := range s.Requires {
+		if have[keys[0]] {
+			there = append(there, keys[0])
+		}
+	}
+	if !s.Only || len(there) < 2 {
+		return ""
+	}
+	return strings.Join(there, " and ")
 }
 
 // missing names the keys that a map lacks, of the first alternative.

@@ -55,6 +55,8 @@ type Shape struct {
 	MinKeys    int
 	// Requires are sets of keys; a map must have all keys of one of them.
 	Requires [][]string
+	// Only: of exactly one of them.
+	Only bool
 
 	// Any are alternatives: the value must have one of these shapes.
 	Any []*Shape
@@ -134,6 +136,15 @@ func (s *Shape) More() *Shape { s.Open = true; return s }
 // Needs asks for all these keys. Called again it names an alternative set.
 func (s *Shape) Needs(keys ...string) *Shape {
 	s.Requires = append(s.Requires, keys)
+	return s
+}
+
+// NeedsOneOf asks for one of the keys, and for no other of them.
+func (s *Shape) NeedsOneOf(keys ...string) *Shape {
+	for _, k := range keys {
+		s.Needs(k)
+	}
+	s.Only = true
 	return s
 }
 

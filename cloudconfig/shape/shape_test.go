@@ -15,6 +15,21 @@ func node(t *testing.T, doc string) *yaml.Node {
 	return n.Content[0]
 }
 
+func TestOnlyOneOfTwoKeys(t *testing.T) {
+	s := Object(K("a", Text()), K("b", Text()), K("c", Text())).NeedsOneOf("a", "b")
+	for doc, want := range map[string]string{
+		"{a: x}": "", "{b: x, c: x}": "", "{c: x}": "a, or b is missing", "{a: x, b: x}": "has a and b; only one of them is allowed",
+	} {
+		got := ""
+		for _, f := range Check(node(t, doc), s, "") {
+			got += f.Message
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", doc, got, want)
+		}
+	}
+}
+
 func TestScalarsHaveTheKindsOfYAML11(t *testing.T) {
 	for doc, want := range map[string]Kind{
 		"yes": Bool, "No": Bool, "on": Bool, "OFF": Bool, "true": Bool, "y": String, "'yes'": String,
