@@ -149,6 +149,26 @@ func (d *DB) ExpireAccount(name string, day time.Time) {
 	}
 }
 
+// closedDay is a day after which an account is closed that has always been past.
+const closedDay = "1"
+
+// Close shuts an account for every way in, keys included, and says what its
+// expiry was. Reopen gives that back; the password stays locked.
+func (d *DB) Close(name string) (expiry string) {
+	d.Lock(name)
+	if row := d.shadow.find(name); row != nil {
+		expiry, row[7] = row[7], closedDay
+	}
+	return expiry
+}
+
+// Reopen undoes Close, unless somebody has set another expiry since.
+func (d *DB) Reopen(name, expiry string) {
+	if row := d.shadow.find(name); row != nil && row[7] == closedDay {
+		row[7] = expiry
+	}
+}
+
 // Inactive sets how many days after its password's end an account stays open.
 func (d *DB) Inactive(name string, n int) {
 	if row := d.shadow.find(name); row != nil {

@@ -44,6 +44,7 @@ var table = []struct {
 	{Applier{"sshd", Console, Boot, sshd}, Instance},
 	{Applier{"ssh_import_id", Console, Instance, sshImportID}, Instance},
 	{Applier{"write_files", Console, Boot, writeFiles}, Instance},
+	{Applier{"departed", Console, Boot, departed}, Boot},
 	{Applier{"wireguard", Console, Boot, wireguard}, Instance},
 	{Applier{"registry_auths", Console, Boot, registryAuths}, Boot},
 	{Applier{"disable_ec2_metadata", Console, Boot, disableMetadata}, Boot},

@@ -31,7 +31,11 @@ func writeFiles(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 			errs = append(errs, fmt.Errorf("file %q of the cloud: the path must begin with a slash", p))
 			continue
 		}
+		there := t.Tree.Exists(p)
 		_, err := t.Tree.WriteFile(p, t.Files[p], tree.Perm{Mode: 0o600, Secret: true})
+		if err == nil {
+			t.ownsFile(p, t.Files[p], there)
+		}
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -110,7 +114,10 @@ func (t *Target) writeOne(ctx context.Context, f cloudconfig.File) error {
 			data = append(have, data...)
 		}
 	}
-	_, err = t.Tree.WriteFile(f.Path, data, perm)
+	there := t.Tree.Exists(f.Path)
+	if _, err = t.Tree.WriteFile(f.Path, data, perm); err == nil && !f.Append {
+		t.ownsFile(f.Path, data, there)
+	}
 	return err
 }
 

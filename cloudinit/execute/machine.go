@@ -31,6 +31,10 @@ func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error,
 	status, _, err := state.LoadStatus(t.Tree)
 	errs := []error{err, cerr}
 	whole := &Report{Version: 1, InstanceID: t.InstanceID, Results: []Result{}}
+	if err := t.openLedger(); err != nil {
+		errs = append(errs, err)
+	}
+	t.Doubt = t.Doubt || cerr != nil || len(status.Stages[state.InitLocal].Errors) > 0
 	if err := t.openReports(ctx, c); err != nil {
 		t.Log.Warn("reporting", "err", err)
 		cerr = errors.Join(cerr, err)
@@ -55,7 +59,8 @@ func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error,
 		}))
 	}
 	if !t.Tree.Planned() {
-		errs = append(errs, t.quietly(func() error { return whole.Save(t.Tree) }), t.Tree.Sync())
+		errs = append(errs, t.saveLedger(), t.quietly(func() error { return whole.Save(t.Tree) }), t.Tree.Sync())
+		t.ledger = nil
 		// Who hears of it must hear it before the machine goes down.
 		t.closeReports(ctx)
 		errs = append(errs, t.later(ctx))

@@ -27,19 +27,8 @@ const noRoot = `no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command
 // sshKeys writes the keys that may log in: on our OS as rancher and docker,
 // elsewhere as the default user and root; and those of each user of its own.
 func sshKeys(_ context.Context, t *Target, c *cloudconfig.Config) error {
-	general := slices.Clone(c.SSHAuthorizedKeys)
-	if is(c.AllowPublicSSHKeys, true) {
-		general = append(general, t.Keys...)
-	}
-	want, def := t.wanted(c)
-	keys := map[string][]string{}
-	for _, u := range want {
-		keys[u.Name] = append(keys[u.Name], u.SSHAuthorizedKeys...)
-		if u.SSHRedirectUser.Bool(false) && def != nil {
-			keys[u.Name] = prefixed(noLogin(noRoot, def.Name, u.Name), t.Keys)
-		}
-	}
-	t.generalKeys(c, keys, general, def)
+	want, _ := t.wanted(c)
+	keys := t.wantedKeys(c, want)
 	db, err := t.accounts()
 	if err != nil {
 		return err
@@ -61,6 +50,24 @@ func sshKeys(_ context.Context, t *Target, c *cloudconfig.Config) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// wantedKeys are the keys of each user whom the config gives any, or could.
+func (t *Target) wantedKeys(c *cloudconfig.Config, want []cloudconfig.User) map[string][]string {
+	general := slices.Clone(c.SSHAuthorizedKeys)
+	if is(c.AllowPublicSSHKeys, true) {
+		general = append(general, t.Keys...)
+	}
+	_, def := t.wanted(c)
+	keys := map[string][]string{}
+	for _, u := range want {
+		keys[u.Name] = append(keys[u.Name], u.SSHAuthorizedKeys...)
+		if u.SSHRedirectUser.Bool(false) && def != nil {
+			keys[u.Name] = prefixed(noLogin(noRoot, def.Name, u.Name), t.Keys)
+		}
+	}
+	t.generalKeys(c, keys, general, def)
+	return keys
 }
 
 // generalKeys says whom the keys that name no user are for.
@@ -125,28 +132,35 @@ func (t *Target) writeKeys(l login, keys []string) error {
 	if text == "" && len(have) == 0 {
 		return nil
 	}
+	if len(block) > 0 {
+		t.ownsKeys(l.Name)
+	}
 	_, err = t.Tree.WriteFileBelow(l.Home, file, []byte(text),
 		tree.Perm{Mode: 0o600, UID: l.UID, GID: l.GID}, tree.Perm{Mode: 0o700, UID: l.UID, GID: l.GID})
 	return err
 }
 
 // withBlock replaces our block of the file; without lines there is none.
-func withBlock(text string, lines []string) string {
+func withBlock(text string, lines []string) string { return blockOf(text, keysBegin, keysEnd, lines) }
+
+// blockOf replaces the lines between two marks, at the end of a text where
+// there are none yet.
+func blockOf(text, begin, end string, lines []string) string {
 	var out []string
 	inside := false
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		switch {
-		case line == keysBegin:
+		case line == begin:
 			inside = true
-		case line == keysEnd:
+		case line == end:
 			inside = false
 		case !inside && (line != "" || len(out) > 0):
 			out = append(out, line)
 		}
 	}
 	if len(lines) > 0 {
-		out = append(out, keysBegin)
-		out = append(append(out, lines...), keysEnd)
+		out = append(out, begin)
+		out = append(append(out, lines...), end)
 	}
 	if len(out) == 0 {
 		return ""

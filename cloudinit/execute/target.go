@@ -61,6 +61,9 @@ type Target struct {
 	// same.
 	Output, Errors io.Writer
 
+	// Doubt: a part of the config could not be read, or did not come. What it does
+	// not name is then no proof of anything.
+	Doubt bool
 	// CheckIn tells the cloud how provisioning went, where the cloud expects to
 	// hear, and says whether it did; nil: nobody to tell.
 	CheckIn func(ctx context.Context, failed error) (told bool, err error)
@@ -70,6 +73,8 @@ type Target struct {
 
 	// reports are those who hear of this run.
 	reports *report.Reports
+	// ledger is what is ours; nil: no books are kept.
+	ledger *ledger
 	// failed is what went wrong in this run so far.
 	failed   error
 	applier  string

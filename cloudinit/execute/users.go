@@ -206,6 +206,10 @@ func (t *Target) account(db *accounts.DB, u cloudconfig.User, hasPassword map[st
 	if err != nil {
 		return a, err
 	}
+	if made && !u.System {
+		// Services may depend on a system account: it is nobody's login.
+		t.ownsUser(a.Name, a.UID)
+	}
 	for _, g := range u.Groups {
 		if _, ok := db.Group(g); !ok {
 			if !makeGroups {
@@ -359,16 +363,31 @@ func (t *Target) writeSudo(all []cloudconfig.User) error {
 	return t.write(sudoers, "# Written from users in the cloud-config.\n"+b.String(), 0o440)
 }
 
+// doasConf holds rules of the image too; ours stand between marks.
+const (
+	doasConf  = "/etc/doas.conf"
+	doasBegin = "# begin of users in the cloud-config: do not edit"
+	doasEnd   = "# end of users in the cloud-config"
+)
+
 // writeDoas does the same for doas.
 func (t *Target) writeDoas(all []cloudconfig.User) error {
-	var b strings.Builder
+	var rules []string
 	for _, u := range all {
 		for _, rule := range u.Doas {
-			b.WriteString(oneLine(rule) + "\n")
+			if rule = oneLine(rule); !slices.Contains(strings.Fields(rule), u.Name) {
+				return fmt.Errorf("user %s: doas: the rule %q is for somebody else", u.Name, rule)
+			}
+			rules = append(rules, rule)
 		}
 	}
-	if b.Len() == 0 {
+	have, err := t.Tree.ReadFile(doasConf)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text := blockOf(string(have), doasBegin, doasEnd, rules)
+	if text == string(have) {
 		return nil
 	}
-	return t.write("/etc/doas.conf", "# Written from users in the cloud-config.\n"+b.String(), 0o440)
+	return t.write(doasConf, text, 0o440)
 }

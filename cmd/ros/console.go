@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -45,21 +46,25 @@ func consoleInit(ctx context.Context, _ []string) int {
 		fmt.Fprintln(os.Stderr, "console-init:", err)
 		return 1
 	}
-	if err := console.Run(ctx, consoleOptions(config)); err != nil {
+	ps, ok := errors.AsType[cloudconfig.Problems](err)
+	doubt := err != nil && (!ok || len(ps.Errors()) > 0)
+	if err := console.Run(ctx, consoleOptions(config, doubt)); err != nil {
 		fmt.Fprintln(os.Stderr, "console-init:", err)
 		return 1
 	}
 	return 0
 }
 
-func consoleOptions(c *cloudconfig.Config) *console.Options {
+// consoleOptions are what the config says of the console; doubt is whether a
+// part of it could not be read.
+func consoleOptions(c *cloudconfig.Config, doubt bool) *console.Options {
 	r := c.Rancher
 	cmdline, _ := os.ReadFile("/proc/cmdline") // empty: no serial console then
 	o := &console.Options{
 		Version: cli.Version, Cmdline: string(cmdline),
 		SSHDaemon: r.SSH.Daemon == nil || *r.SSH.Daemon, SSHPort: r.SSH.Port, SSHListen: r.SSH.ListenAddress,
 		HostKeys: map[string]string{}, Autologin: r.Autologin, Password: r.Password.Reveal(),
-		Apply: apply(c, execute.Console), Final: apply(c, execute.Final),
+		Apply: apply(c, doubt, execute.Console), Final: apply(c, doubt, execute.Final),
 	}
 	if o.SSHPort == 0 {
 		o.SSHPort = 22
@@ -77,7 +82,7 @@ func consoleOptions(c *cloudconfig.Config) *console.Options {
 }
 
 // apply runs the appliers of some phases on this machine.
-func apply(c *cloudconfig.Config, phases ...execute.Phase) func(context.Context) error {
+func apply(c *cloudconfig.Config, doubt bool, phases ...execute.Phase) func(context.Context) error {
 	return func(ctx context.Context) error {
 		t, err := tree.Open("/")
 		if err != nil {
@@ -85,7 +90,7 @@ func apply(c *cloudconfig.Config, phases ...execute.Phase) func(context.Context)
 		}
 		defer t.Close()
 		target := execute.New(t)
-		target.Log, target.CheckIn = kmsg.Logger(slog.LevelInfo), checkIn
+		target.Log, target.CheckIn, target.Doubt = kmsg.Logger(slog.LevelInfo), checkIn, doubt
 		done := target.OpenOutput()
 		defer done()
 		_, err = execute.Config(ctx, target, c, execute.Options{Phases: phases})
