@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X rancheros/cmd/ros/cli.Version=$(VERSION)
 export KERNEL MODULES PROFILE QUICK COMPRESSION USER_DATA MEM CPUS DATASOURCE DISK SSH_PORT ACCEL
 
 .DEFAULT_GOAL := help
-.PHONY: help run image programs deb engine deps test-deps test vet bench bench-peer conformance generate reproducible clean
+.PHONY: help run image programs deb engine deps test-deps test fuzz vet bench bench-peer conformance generate reproducible clean
 
 include engine/engine.mk
 
@@ -38,6 +38,9 @@ test: test-deps image vet ## rules of the repository, unit tests, kernel tests, 
 
 deb: programs ## build out/ros-cloud-init_VERSION_amd64.deb, a cloud-init for Debian and Ubuntu
 	@out/ros-image deb
+
+fuzz: ## run every fuzz target for FUZZTIME (1m)
+	@go run ./test/fuzz -time $(or $(FUZZTIME),1m)
 
 vet: ## gofmt and go vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -94,8 +94,13 @@ func system(c *cloudconfig.Config, root fs.FS) (Command, error) {
 		b.defaults = append(b.defaults, setting{"live-restore", "true"})
 	}
 	b.debug = c.Rancher.Debug
+	b.env = []string{keepAlive + "=" + b.hosts[0]}
 	return b.build()
 }
+
+// keepAlive makes our engine start services again that Docker itself has given
+// up; see engine/internal/revive.
+const keepAlive = "ROS_KEEP_ALIVE"
 
 func user(c *cloudconfig.Config, root fs.FS) (Command, error) {
 	d := c.Rancher.Docker

@@ -13,6 +13,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -23,7 +24,12 @@ import (
 	"github.com/moby/term"
 
 	"rancheros/engine/internal/orphans"
+	"rancheros/engine/internal/revive"
 )
+
+// keepAlive names the engine's own socket when it shall start containers again
+// that it has given up. See services/daemon in the main module.
+const keepAlive = "ROS_KEEP_ALIVE"
 
 func main() {
 	// Docker starts itself again under names like docker-untar.
@@ -40,6 +46,10 @@ func main() {
 	}
 	if os.Getpid() == 1 {
 		go orphans.Collect(ctx)
+	}
+	if host := os.Getenv(keepAlive); host != "" {
+		os.Unsetenv(keepAlive) // runc and shims need not know
+		go revive.Watch(ctx, host, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	}
 	err := engine(ctx)
 	if err != nil {
