@@ -12,7 +12,7 @@ include engine/engine.mk
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo; echo "  run takes USER_DATA=file MEM=1024 CPUS=2 DISK=file SSH_PORT=2222 DATASOURCE=nocloud|configdrive|ec2|gce|openstack|digitalocean"
-	@echo "  image takes KERNEL=bzImage MODULES=dir PROFILE=storage QUICK=1"
+	@echo "  image takes KERNEL=bzImage MODULES=dir PROFILE=storage,wifi QUICK=1"
 
 run: image ## build the OS and boot it in QEMU; ssh by port 2222
 	@out/ros-image run

@@ -30,7 +30,7 @@ type Options struct {
 	// Kernel and Modules are a bzImage and a folder with lib/modules/RELEASE,
 	// instead of Debian's.
 	Kernel, Modules string
-	// Extra is a profile to add to the host's, such as "storage".
+	// Extra names profiles to add: "storage,wifi".
 	Extra string
 	// Update fetches the package lists anew.
 	Update bool
@@ -148,6 +148,9 @@ func (b *build) resolve(ctx context.Context) error {
 	b.lists = map[string][]*deb.Package{}
 	all := map[string]*deb.Package{}
 	for name := range b.profiles.byName {
+		if !b.profiles.isTree(name) {
+			continue
+		}
 		excluded := b.profiles.excludedPackages(name)
 		if name == "tools" {
 			excluded = nil

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -46,6 +47,9 @@ type Profile struct {
 	// Cmd and Env are how a container of the image starts.
 	Cmd []string `yaml:"cmd"`
 	Env []string `yaml:"env"`
+	// Images are what an extra profile adds to system images; the rest of it is
+	// added to the host.
+	Images map[string]*Profile `yaml:"images"`
 }
 
 // Kernels is templates/image/kernel.yml.
@@ -63,12 +67,15 @@ type profiles struct {
 	common Profile
 	kernel Kernels
 	byName map[string]*Profile
-	// extra is the name of a profile that is added to the host's.
-	extra string
+	// extras are the names of profiles that a person wants beside.
+	extras []string
 }
 
+// readProfiles reads a folder of them. Extra is a list of names, as PROFILE= has
+// it: storage,wifi.
 func readProfiles(dir, extra string) (*profiles, error) {
-	p := &profiles{dir: dir, byName: map[string]*Profile{}, extra: extra}
+	p := &profiles{dir: dir, byName: map[string]*Profile{}}
+	p.extras = strings.FieldsFunc(extra, func(r rune) bool { return r == ',' || r == ' ' })
 	names, err := filepath.Glob(filepath.Join(dir, "*.yml"))
 	if err != nil {
 		return nil, err
@@ -113,10 +120,28 @@ func (p *profiles) check() error {
 			return fmt.Errorf("%s/%s.yml: there is no profile %q for its base", p.dir, name, x.Base)
 		}
 	}
-	if p.extra != "" && p.byName[p.extra] == nil {
-		return fmt.Errorf("there is no profile %s/%s.yml", p.dir, p.extra)
+	for _, e := range p.extras {
+		x := p.byName[e]
+		if x == nil || p.isTree(e) {
+			return fmt.Errorf("there is no extra profile %q: PROFILE= takes a list of %s", e, strings.Join(p.allExtras(), ", "))
+		}
+		for name := range x.Images {
+			if p.byName[name] == nil || !p.isTree(name) {
+				return fmt.Errorf("%s/%s.yml: there is no image %q", p.dir, e, name)
+			}
+		}
 	}
 	return nil
+}
+
+// isTree says whether a tree of files is made of the profile; the others are
+// extras, which are added to such a one.
+func (p *profiles) isTree(name string) bool {
+	return name == "host" || name == "tools" || strings.HasPrefix(name, "os-")
+}
+
+func (p *profiles) allExtras() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(p.byName)), p.isTree)
 }
 
 // images are the names of the system images, base first.
@@ -131,17 +156,23 @@ func (p *profiles) images() []string {
 	return names
 }
 
-// chain is the profile with those it stands on, lowest first.
+// chain is the profile with those it stands on, lowest first, each with what the
+// extras add to it.
 func (p *profiles) chain(name string) []*Profile {
 	var out []*Profile
-	for n := name; n != ""; n = p.byName[n].Base {
-		out = append([]*Profile{p.byName[n]}, out...)
-		if len(out) > len(p.byName) {
-			break
+	seen := 0
+	for n := name; n != "" && seen <= len(p.byName); n = p.byName[n].Base {
+		seen++
+		part := []*Profile{p.byName[n]}
+		for _, e := range p.extras {
+			if n == "host" {
+				part = append(part, p.byName[e])
+			}
+			if x := p.byName[e].Images[n]; x != nil {
+				part = append(part, x)
+			}
 		}
-	}
-	if name == "host" && p.extra != "" {
-		out = append(out, p.byName[p.extra])
+		out = append(part, out...)
 	}
 	return out
 }

@@ -25,6 +25,7 @@ templates/ and of Debian 13 packages. It needs no root and installs nothing;
 packages and tools are kept in .cache/. Nothing is done if no input changed.`,
 		Example: `  ros-image build
   ros-image build --update                        # newer Debian packages
+  ros-image build --profile storage,wifi          # state disks on LUKS, RAID, LVM; wireless links
   ros-image build --kernel bzImage --modules DIR  # your own kernel; DIR/lib/modules/RELEASE`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,7 +49,7 @@ packages and tools are kept in .cache/. Nothing is done if no input changed.`,
 	f.StringVar(&o.Cache, "cache", ".cache", "folder for packages and tools")
 	f.StringVar(&o.Kernel, "kernel", os.Getenv("KERNEL"), "a bzImage instead of Debian's kernel")
 	f.StringVar(&o.Modules, "modules", os.Getenv("MODULES"), "folder with its lib/modules/RELEASE")
-	f.StringVar(&o.Extra, "profile", os.Getenv("PROFILE"), "a profile of templates/image to add to the host, such as storage")
+	f.StringVar(&o.Extra, "profile", os.Getenv("PROFILE"), "profiles of templates/image to add: storage, wifi, or both as storage,wifi")
 	f.BoolVar(&o.Update, "update", false, "fetch the package lists anew")
 	f.StringVar(&o.Compression, "compression", env("COMPRESSION", "zstd"), "of the root image: zstd starts faster, xz is 11 % smaller")
 	f.BoolVar(&o.Quick, "quick", os.Getenv("QUICK") != "", "compress less: ready sooner, but larger")
