@@ -20,6 +20,9 @@ import (
 	"rancheros/cloudconfig/network"
 )
 
+// A password has so many letters.
+const minPSK, maxPSK = 8, 63
+
 // wpaConf is the text of a wpa_supplicant.conf for one network. Words that would
 // break out of their line are refused.
 //
@@ -54,8 +57,15 @@ func wpaConf(n cloudconfig.WifiNetwork) ([]byte, error) {
 		fmt.Fprintf(&b, "\t%s=%s\n", key, v)
 	}
 	psk := n.PSK.Reveal()
+	if psk != "" && !isKey(psk) && (len(psk) < minPSK || len(psk) > maxPSK) {
+		errs = append(errs, fmt.Errorf("psk has %d letters: a password has %d to %d, a key 64 hexadecimal digits", len(psk), minPSK, maxPSK))
+	}
 	put("psk", psk, !isKey(psk))
-	put("key_mgmt", n.KeyMgmt, false)
+	keys := n.KeyMgmt
+	if keys == "" && psk == "" && n.EAP == "" {
+		keys = "NONE" // An open network.
+	}
+	put("key_mgmt", keys, false)
 	put("pairwise", n.Pairwise, false)
 	put("group", n.Group, false)
 	put("eap", n.EAP, false)
@@ -114,6 +124,9 @@ func joinWifi(cfg *network.Config, networks map[string]cloudconfig.WifiNetwork) 
 			fail(*l, "there is no wifi network %q", l.WifiNetwork)
 			continue
 		}
+		if _, err := wpaConf(n); err != nil {
+			fail(*l, "wifi network %q: %v", l.WifiNetwork, err)
+		}
 		if n.Address == "" {
 			l.DHCP4 = l.DHCP4 || len(l.Addresses) == 0
 			continue
@@ -140,6 +153,17 @@ func zero(a netip.Addr) netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
+// wpaDriver is how wpa_supplicant talks to the card. A wired one takes part in
+// 802.1X (key_mgmt: IEEE8021X).
+func wpaDriver(link string) string {
+	for _, file := range []string{"phy80211", "wireless"} {
+		if _, err := os.Stat(filepath.Join(sysNet, link, file)); err == nil {
+			return "nl80211,wext"
+		}
+	}
+	return "wired"
+}
+
 // wifi keeps wpa_supplicant running for the link until ctx ends.
 func (r *run) wifi(ctx context.Context, link string, n cloudconfig.WifiNetwork) {
 	conf, err := wpaConf(n)
@@ -155,12 +179,12 @@ func (r *run) wifi(ctx context.Context, link string, n cloudconfig.WifiNetwork) 
 		return
 	}
 	for ctx.Err() == nil {
-		c := exec.CommandContext(ctx, "wpa_supplicant", "-i", link, "-c", file, "-D", "nl80211,wext")
+		c := exec.CommandContext(ctx, "wpa_supplicant", "-i", link, "-c", file, "-D", wpaDriver(link))
 		c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 		c.WaitDelay = 5 * time.Second
 		err := c.Run()
 		if errors.Is(err, exec.ErrNotFound) {
-			r.Log.Error("wifi not started: wpa_supplicant is not in the network service's image; build an image with it", "link", link)
+			r.Log.Error("wifi not started: wpa_supplicant is not in the network service's image; build one with PROFILE=wifi", "link", link)
 			return
 		}
 		if ctx.Err() != nil {

@@ -39,6 +39,8 @@ var testNeeds = []need{
 	{"mke2fs", "e2fsprogs"},
 	{"dnsmasq", "dnsmasq-base"},
 	{"ip", "iproute2"},
+	{"/usr/sbin/hostapd", "hostapd"},
+	{"/usr/sbin/wpa_supplicant", "wpasupplicant"},
 	{"ping", "iputils-ping"},
 	{"/bin/busybox", "busybox-static"},
 	{"/usr/share/ovmf/OVMF.fd", "ovmf"},
