@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -135,11 +136,17 @@ func addLink(l Link) error {
 	default:
 		return fmt.Errorf("no link of kind %q can be made", l.Kind)
 	}
-	if err := netlink.LinkAdd(link); err != nil {
+	err := netlink.LinkAdd(link)
+	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return err
 	}
-	made, err := netlink.LinkByName(l.Name)
-	if err != nil {
+	made, lerr := netlink.LinkByName(l.Name)
+	if lerr != nil {
+		return lerr
+	}
+	// The module that makes bonds makes bond0 when it is loaded, which LinkAdd
+	// does: that one will do.
+	if err != nil && (made.Type() != l.Kind || l.Kind == network.VLAN) {
 		return err
 	}
 	// The alias is how a later run knows that it may remove the link.
@@ -154,14 +161,16 @@ func setMaster(l netlink.Link, name string) error {
 	return netlink.LinkSetMaster(l, m)
 }
 
-// setOption writes a file of sysfs or /proc/sys. A list takes one write each.
+// setOption writes a file of sysfs or /proc/sys. A list takes one write for each
+// change.
 func setOption(path string, o Op) error {
 	values := []string{o.Arg}
-	if o.Option == "arp_ip_target" {
-		values = strings.Split(o.Arg, ",")
-		for i := range values {
-			values[i] = "+" + strings.TrimSpace(values[i])
+	if o.Option == arpTargets {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
 		}
+		values = listChanges(strings.Fields(string(b)), strings.Split(o.Arg, ","))
 	}
 	for _, v := range values {
 		if err := os.WriteFile(path, []byte(v), 0o644); err != nil {
@@ -169,6 +178,22 @@ func setOption(path string, o Op) error {
 		}
 	}
 	return nil
+}
+
+// listChanges are the writes that make a list of sysfs the wanted one.
+func listChanges(have, want []string) []string {
+	var out []string
+	for _, w := range want {
+		if !slices.Contains(have, w) {
+			out = append(out, "+"+w)
+		}
+	}
+	for _, h := range have {
+		if !slices.Contains(want, h) {
+			out = append(out, "-"+h)
+		}
+	}
+	return out
 }
 
 func kernelAddr(a Addr) *netlink.Addr {

@@ -4,10 +4,29 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
+
+// A carrier is whether a link has one, and how many times it got it. The kernel
+// may tell of one that went and came in a single message.
+type carrier struct {
+	on    bool
+	times int
+}
+
+func carrierOf(link string, flags uint32) carrier {
+	c := carrier{on: flags&unix.IFF_LOWER_UP != 0}
+	if b, err := os.ReadFile(filepath.Join(sysNet, link, "carrier_up_count")); err == nil {
+		c.times, _ = strconv.Atoi(strings.TrimSpace(string(b))) // the kernel writes numbers
+	}
+	return c
+}
 
 // waitCarrier returns when the link has a carrier, or ctx ends.
 func waitCarrier(ctx context.Context, link string) error {

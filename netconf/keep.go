@@ -106,10 +106,17 @@ func (m *machine) renew4(ctx context.Context, t Target, l *Lease, moved bool) (*
 	}
 	if moved {
 		got, err := ask(time.Now().Add(movedWait), true)
-		if err != nil && !errors.Is(err, errNak) && !l.expired(time.Now()) {
-			return nil, nil
+		if err == nil || errors.Is(err, errNak) || l.expired(time.Now()) {
+			return got, err
 		}
-		return got, err
+		// A server that does not know the address may keep silent: ask as a
+		// stranger. While nobody answers, the lease holds.
+		ctx, cancel := context.WithTimeout(ctx, movedWait)
+		defer cancel()
+		if got, err := client.acquire(ctx); err == nil {
+			return got, nil
+		}
+		return nil, nil
 	}
 	got, err := ask(l.Got.Add(l.Rebind), false)
 	if err == nil || errors.Is(err, errNak) {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,8 +19,8 @@ import (
 // inside is set in the process that has a network of its own.
 const inside = "NETCONF_TEST_INSIDE"
 
-// TestMain runs the tests of root in a network of their own: the machine's own
-// is not touched.
+// TestMain runs the tests of root in a network of their own, and with a host name
+// of their own: the machine's are not touched.
 func TestMain(m *testing.M) {
 	if os.Geteuid() != 0 || os.Getenv(inside) != "" {
 		if os.Getenv(inside) != "" {
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 	c := exec.Command(self, os.Args[1:]...)
 	c.Env = append(os.Environ(), inside+"=1")
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
-	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS, Pdeathsig: syscall.SIGKILL}
 	if err := c.Run(); err != nil {
 		os.Exit(1)
 	}
@@ -60,7 +61,11 @@ func enter() error {
 
 // A wire is a pair of links: one of ours, and its end in a namespace where
 // servers run.
-type wire struct{ ns, link string }
+type wire struct {
+	ns, link string
+	// meek servers say nothing about addresses that they did not give.
+	meek bool
+}
 
 func needKernel(t *testing.T) {
 	t.Helper()
@@ -83,7 +88,7 @@ func ip(t *testing.T, args ...string) string {
 func newWire(t *testing.T, link string, addresses ...string) wire {
 	t.Helper()
 	needKernel(t)
-	w := wire{"ns-" + link, link}
+	w := wire{ns: "ns-" + link, link: link}
 	ip(t, "netns", "add", w.ns)
 	t.Cleanup(func() { exec.Command("ip", "netns", "del", w.ns).Run() })
 	ip(t, "link", "add", link, "type", "veth", "peer", "name", "far", "netns", w.ns)
@@ -102,8 +107,8 @@ func newWire(t *testing.T, link string, addresses ...string) wire {
 	return w
 }
 
-// dnsmasq serves DHCP on the far end.
-func (w wire) dnsmasq(t *testing.T, options ...string) {
+// dnsmasq serves DHCP on the far end until stop is called or the test ends.
+func (w wire) dnsmasq(t *testing.T, options ...string) (stop func()) {
 	t.Helper()
 	bin, err := exec.LookPath("dnsmasq")
 	if err != nil {
@@ -116,20 +121,27 @@ func (w wire) dnsmasq(t *testing.T, options ...string) {
 	ready := filepath.Join(dir, "pid")
 	args := append([]string{"netns", "exec", w.ns, bin, "--keep-in-foreground", "--no-resolv", "--no-hosts", "--no-ping",
 		"--conf-file=/dev/null", "--port=0", "--interface=far", "--bind-interfaces", "--user=root", "--leasefile-ro",
-		"--dhcp-authoritative", "--log-dhcp", "--log-facility=" + filepath.Join(dir, "log"), "--pid-file=" + ready}, options...)
+		"--log-dhcp", "--log-facility=" + filepath.Join(dir, "log"), "--pid-file=" + ready}, options...)
+	if !w.meek {
+		args = append(args, "--dhcp-authoritative")
+	}
 	c := exec.Command("ip", args...)
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	c.SysProcAttr, c.Stderr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}, t.Output()
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		c.Process.Kill()
 		c.Wait()
+	})
+	t.Cleanup(func() {
+		stop()
 		if b, err := os.ReadFile(filepath.Join(dir, "log")); t.Failed() && err == nil {
 			t.Logf("dnsmasq said:\n%s", b)
 		}
 	})
 	await(t, "dnsmasq", func() bool { b, _ := os.ReadFile(ready); return len(b) > 0 })
+	return stop
 }
 
 // await polls until f says yes.

@@ -1,11 +1,14 @@
 package netconf
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -179,6 +182,17 @@ func (m *machine) change(t Target, f func(*Lease)) error {
 		return fmt.Errorf("apply lease of %s: %w", t.Name, err)
 	}
 	return nil
+}
+
+// forget drops the leases of a link that is gone: the next card of that name may
+// be another one, or in another network.
+func (m *machine) forget(link string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.leases, link)
+	if err := os.Remove(leasePath(leaseDir(m.opts), link)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		m.log.Warn("lease of a link that is gone not removed", "link", link, "err", err)
+	}
 }
 
 // took notes an IPv4 lease. A step that fails elsewhere does not make the lease

@@ -161,8 +161,11 @@ func fits(l network.Link, d Link) (rank int, glob string) {
 		rank = min(rank, byDriver)
 	}
 	if m.MAC != "" {
-		// The permanent address: a bond gives its members another.
-		if !globs(strings.ToLower(m.MAC), d.MAC) && !globs(strings.ToLower(m.MAC), d.PermanentMAC) {
+		// A bond gives its members the address of the first one, so that these
+		// are known only by the one that they were made with.
+		mac := strings.ToLower(m.MAC)
+		lent := d.Master != "" && d.PermanentMAC != ""
+		if !globs(mac, d.PermanentMAC) && (lent || !globs(mac, d.MAC)) {
 			return noMatch, ""
 		}
 		rank = byMAC

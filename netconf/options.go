@@ -33,7 +33,7 @@ func bondParameters() []parameter {
 		{key: "ad-user-port-key", file: "ad_user_port_key"},
 		{key: "all-slaves-active", file: "all_slaves_active", words: onOff},
 		{key: "arp-interval", file: "arp_interval"},
-		{key: "arp-ip-targets", file: "arp_ip_target"},
+		{key: "arp-ip-targets", file: arpTargets},
 		{key: "arp-validate", file: "arp_validate"},
 		{key: "arp-all-targets", file: "arp_all_targets"},
 		{key: "fail-over-mac-policy", file: "fail_over_mac"},
@@ -72,10 +72,20 @@ func files(ps []parameter) (out []string) {
 	return out
 }
 
-// options of a bond or bridge, as the kernel spells them. A key that is not in
-// the table is handed on as it is written: RancherOS' bond_opts are sysfs
-// names.
-func options(l network.Link) []Option {
+// arpTargets is a list.
+const arpTargets = "arp_ip_target"
+
+// Some of a bond's options can be set only while it is down, some only while it
+// has no members.
+var (
+	onlyWhileDown  = []string{"lacp_rate", "ad_select", "ad_actor_sys_prio", "ad_actor_system", "ad_user_port_key", "tlb_dynamic_lb"}
+	onlyWhileEmpty = []string{"mode", "fail_over_mac"}
+)
+
+// options of a bond or bridge, as the kernel spells them; name turns an ID into
+// the name of its link. A key that is not in the table is handed on as it is
+// written: RancherOS' bond_opts are sysfs names.
+func options(l network.Link, name func(id string) string) []Option {
 	table := bondParameters()
 	if l.Kind == network.Bridge {
 		table = bridgeParameters()
@@ -85,7 +95,7 @@ func options(l network.Link) []Option {
 	for _, p := range table {
 		known[p.key] = true
 		if v, ok := l.Parameters[p.key]; ok {
-			out = append(out, Option{p.file, kernelValue(p, v)})
+			out = append(out, Option{p.file, kernelValue(p, v, name)})
 		}
 	}
 	var rest []string
@@ -106,7 +116,13 @@ func options(l network.Link) []Option {
 // safeOption keeps a name from being a path.
 func safeOption(name string) bool { return name != "" && !strings.ContainsAny(name, "/.\x00") }
 
-func kernelValue(p parameter, v string) string {
+func kernelValue(p parameter, v string, name func(id string) string) string {
+	switch p.file {
+	case "primary":
+		return name(v)
+	case arpTargets:
+		return strings.Join(strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }), ",")
+	}
 	if w, ok := p.words[v]; ok {
 		return w
 	}
@@ -114,6 +130,16 @@ func kernelValue(p parameter, v string) string {
 		return v + "00"
 	}
 	return v
+}
+
+// holds says whether the option has the value already. The kernel shows some as
+// a word and its number, and takes either.
+func (o Option) holds(value string) bool {
+	if o.Value == value {
+		return true
+	}
+	word, number, both := strings.Cut(o.Value, " ")
+	return both && (value == word || value == number)
 }
 
 // portOptions are what a bridge's parameters say of one of its ports:

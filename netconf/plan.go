@@ -73,19 +73,45 @@ func (p *planner) make(l Link) {
 		return
 	}
 	cur := p.current(l)
-	if cur != nil && (l.Kind != network.VLAN || cur.VLANID == l.VLANID && cur.Parent == l.Parent) {
+	if cur != nil && !mustBeMadeAnew(*cur, l) {
 		return
 	}
-	if cur != nil { // A VLAN cannot change its number.
+	if cur != nil {
 		p.add(Op{Verb: LinkDel, Dev: cur.Name})
 		p.forget(cur.Name)
 	}
 	p.add(Op{Verb: LinkAdd, Dev: l.Name, Link: l})
 }
 
-// forget takes a link out of have: it was removed.
+// mustBeMadeAnew says that the kernel cannot turn the one into the other: a VLAN
+// keeps its number, and a bond with members its mode.
+func mustBeMadeAnew(cur, l Link) bool {
+	switch l.Kind {
+	case network.VLAN:
+		return cur.VLANID != l.VLANID || cur.Parent != l.Parent
+	case network.Bond:
+		return slices.ContainsFunc(missing(cur.Options, l.Options), func(o Option) bool { return slices.Contains(onlyWhileEmpty, o.Name) })
+	}
+	return false
+}
+
+// forget takes a link out of have: it was removed. The kernel removes the VLANs
+// on it, and sets the members of a bond down.
 func (p *planner) forget(name string) {
-	p.have.Links = slices.DeleteFunc(slices.Clone(p.have.Links), func(l Link) bool { return l.Name == name })
+	var on []string
+	links := slices.DeleteFunc(slices.Clone(p.have.Links), func(l Link) bool { return l.Name == name })
+	for i := range links {
+		if links[i].Master == name {
+			links[i].Master, links[i].Up = "", false
+		}
+		if links[i].Parent == name && links[i].Kind == network.VLAN {
+			on = append(on, links[i].Name)
+		}
+	}
+	p.have.Links = links
+	for _, n := range on {
+		p.forget(n)
+	}
 }
 
 // rename gives devices their names. A name that another device still has is
@@ -151,6 +177,9 @@ func (p *planner) settings(l Link) {
 		p.add(Op{Verb: LinkMAC, Dev: l.Name, Arg: l.MAC})
 	}
 	for _, o := range missing(cur.Options, l.Options) {
+		if l.Kind == network.Bond && cur.Up && slices.Contains(onlyWhileDown, o.Name) {
+			p.setDown(l.Name)
+		}
 		p.add(Op{Verb: LinkOption, Dev: l.Name, Option: o.Name, Arg: o.Value, Link: Link{Kind: l.Kind}})
 	}
 	for _, o := range missing(cur.Sysctls, l.Sysctls) {
@@ -190,7 +219,7 @@ func (p *planner) master(l, cur Link) {
 func missing(have, want []Option) []Option {
 	var out []Option
 	for _, o := range want {
-		if !slices.Contains(have, o) {
+		if !slices.ContainsFunc(have, func(h Option) bool { return h.Name == o.Name && h.holds(o.Value) }) {
 			out = append(out, o)
 		}
 	}

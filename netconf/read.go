@@ -66,6 +66,8 @@ func readLink(l netlink.Link, names map[int]string) Link {
 	}
 	if len(a.PermHWAddr) > 0 {
 		out.PermanentMAC = a.PermHWAddr.String()
+	} else if s, ok := a.Slave.(*netlink.BondSlave); ok {
+		out.PermanentMAC = s.PermHardwareAddr.String()
 	}
 	switch v := l.(type) {
 	case *netlink.Vlan:
@@ -97,7 +99,7 @@ func readLink(l netlink.Link, names map[int]string) Link {
 	return out
 }
 
-// readOptions reads a folder of sysfs; "802.3ad 4" is the word and its number.
+// readOptions reads a folder of sysfs, where "802.3ad 4" is a word and its number.
 func readOptions(link, dir string, names []string) []Option {
 	var out []Option
 	for _, n := range names {
@@ -105,11 +107,11 @@ func readOptions(link, dir string, names []string) []Option {
 		if err != nil {
 			continue
 		}
-		word, _, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
-		if n == "arp_ip_target" {
-			word = strings.Join(strings.Fields(string(b)), ",")
+		v := strings.TrimSpace(string(b))
+		if n == arpTargets {
+			v = strings.Join(strings.Fields(v), ",")
 		}
-		out = append(out, Option{n, word})
+		out = append(out, Option{n, v})
 	}
 	return out
 }

@@ -6,9 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -81,7 +83,7 @@ type run struct {
 	records  map[string]map[string]LinkRecord // by link and method
 	events   chan LinkRecord
 	indices  map[int]bool // links that are known
-	carriers map[int]bool
+	carriers map[int]carrier
 	ready    bool
 	late     <-chan time.Time // when waiting for links ends
 	tasks    chan task
@@ -103,7 +105,7 @@ type worker struct {
 func (s Service) Run(ctx context.Context) error {
 	r := &run{
 		Service: s, workers: map[string]*worker{}, records: map[string]map[string]LinkRecord{}, events: make(chan LinkRecord, 64),
-		indices: map[int]bool{}, carriers: map[int]bool{}, tasks: make(chan task),
+		indices: map[int]bool{}, carriers: map[int]carrier{}, tasks: make(chan task),
 	}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
@@ -142,7 +144,7 @@ func (r *run) loop(ctx context.Context, hup <-chan os.Signal, updates <-chan net
 			r.Log.Info("reading the config again")
 			r.use(ctx, r.read())
 		case <-r.late:
-			r.nowReady(ctx, "time is over")
+			r.nowReady(ctx, "time is over; nothing yet from "+r.silent())
 		case e := <-r.events:
 			r.answered(ctx, e)
 		case o := <-r.tasks:
@@ -221,8 +223,10 @@ func (r *run) work(ctx context.Context) {
 	for name, w := range r.workers {
 		if !slices.ContainsFunc(targets, func(t Target) bool { return t.Name == name }) {
 			w.stop()
+			w.wg.Wait()
 			delete(r.workers, name)
 			delete(r.records, name)
+			r.m.forget(name)
 		}
 	}
 	for _, t := range targets {
@@ -298,6 +302,18 @@ func (r *run) checkReady(ctx context.Context) {
 	r.nowReady(ctx, "every link has answered")
 }
 
+// silent names the links that boot waits for.
+func (r *run) silent() string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(r.workers)) {
+		w := r.workers[name]
+		if len(w.waiting) > 0 && !w.target.Config.Optional {
+			out = append(out, name+" ("+strings.Join(slices.Sorted(maps.Keys(w.waiting)), ", ")+")")
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
 func (r *run) nowReady(ctx context.Context, why string) {
 	if r.ready {
 		return
@@ -325,10 +341,10 @@ func (r *run) link(u netlink.LinkUpdate) bool {
 		delete(r.carriers, index)
 		return known
 	}
-	carrier := u.Attrs().RawFlags&unix.IFF_LOWER_UP != 0
+	now := carrierOf(u.Attrs().Name, u.Attrs().RawFlags)
 	was, seen := r.carriers[index], r.indices[index]
-	r.indices[index], r.carriers[index] = true, carrier
-	if seen && carrier && !was {
+	r.indices[index], r.carriers[index] = true, now
+	if seen && now.on && (!was.on || now.times > was.times) {
 		if w := r.workers[u.Attrs().Name]; w != nil {
 			select {
 			case w.carrier <- struct{}{}:

@@ -93,7 +93,7 @@ func (w *wanter) link(t Target, have State, leases map[string]*Lease) {
 		l.Parent = w.name(c.Parent)
 	}
 	if c.Kind == network.Bond || c.Kind == network.Bridge {
-		l.Options = options(c)
+		l.Options = options(c, w.name)
 	}
 	l.Sysctls = sysctls(c)
 	for _, a := range c.Addresses {
