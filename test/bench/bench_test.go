@@ -39,6 +39,7 @@ func TestFigures(t *testing.T) {
 	f := figures{}
 	sizes(t, f)
 	cloudInit(t, f, os.Getenv("ROS_BENCH_SAMPLE"))
+	withCards(t, f)
 	boots(t, f)
 	f["smallest_mem_mb"] = smallest(t)
 	b, err := json.MarshalIndent(f, "", "  ")
