@@ -17,6 +17,8 @@ type User struct {
 	Data []byte
 	// Keys are lines for authorized_keys.
 	Keys []string
+	// Network is a network-config, which only nocloud hands over; or nothing.
+	Network []byte
 	// Hostname and ID name the instance.
 	Hostname, ID string
 }
@@ -96,7 +98,11 @@ func noCloud(u User) recording {
 	for _, k := range u.Keys {
 		meta += "  - " + k + "\n"
 	}
-	return recording{label: "cidata", drive: map[string]string{"user-data": string(u.Data), "meta-data": meta}}
+	files := map[string]string{"user-data": string(u.Data), "meta-data": meta}
+	if len(u.Network) > 0 {
+		files["network-config"] = string(u.Network)
+	}
+	return recording{label: "cidata", drive: files}
 }
 
 // openStackTree is the same on a config drive and at the metadata service.

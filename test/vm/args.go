@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +27,9 @@ func (m Machine) args(t testing.TB, port int) []string {
 		q.Cloud = m.cloud(t)
 	}
 	q.Cloud.Drives = append(q.Cloud.Drives, m.Drives...)
+	if m.Monitor != "" {
+		q.More = append(slices.Clone(q.More), "-qmp", "unix:"+m.Monitor+",server=on,wait=off")
+	}
 	switch m.Firmware {
 	case "uefi":
 		q.Firmware = ovmf(t)
@@ -41,7 +45,7 @@ func (m Machine) cloud(t testing.TB) qemu.Cloud {
 	if m.UserData == "" {
 		m.UserData = "#cloud-config\n"
 	}
-	u := qemu.User{Data: []byte(m.UserData), Keys: []string{PublicKey(t)}, Hostname: "given", ID: cmp.Or(m.ID, "test-1")}
+	u := qemu.User{Data: []byte(m.UserData), Keys: []string{PublicKey(t)}, Hostname: "given", ID: cmp.Or(m.ID, "test-1"), Network: []byte(m.Network)}
 	c, err := qemu.NewCloud(cmp.Or(m.Datasource, "nocloud"), t.TempDir(), Out(t, "ros-image"), u, func(label, dir, out string) error {
 		b, err := exec.Command("xorriso", "-as", "mkisofs", "-quiet", "-J", "-r", "-V", label, "-o", out, dir).CombinedOutput()
 		if err != nil {

@@ -33,6 +33,8 @@ type Machine struct {
 	ID string
 	// UserData is handed over by the datasource. "-" leaves the datasource out.
 	UserData string
+	// Network is a network-config for nocloud.
+	Network string
 	// Metadata replaces the datasource's own metadata service: a command that
 	// talks on its standard input and output.
 	Metadata string
@@ -50,6 +52,8 @@ type Machine struct {
 	Append string
 	// Args are more arguments of QEMU.
 	Args []string
+	// Monitor is a socket where QEMU is told to plug cards; see NewMonitor.
+	Monitor string
 }
 
 // A VM is a machine that runs.
