@@ -57,9 +57,11 @@ type FileSource struct {
 
 // Swap is a swap file.
 type Swap struct {
-	// Filename of the swap file; empty makes none.
+	// Filename of the swap file. Default /swap.img.
 	Filename string `yaml:"filename"`
-	// Size is `auto`, bytes, or a number with B, K, M, G or T.
+	// Size is `auto`, bytes, or a number with B, K, M, G or T. Unset or 0 makes
+	// no swap file. `auto` is the size of memory up to 4 GB, 4 GB up to 16, from
+	// there its square root; without maxsize at most a quarter of the free disk.
 	Size Size `yaml:"size"`
 	// MaxSize bounds `auto`.
 	MaxSize Size `yaml:"maxsize"`

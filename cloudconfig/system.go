@@ -36,7 +36,8 @@ type NTP struct {
 	Peers []string `yaml:"peers"`
 	// Allow are networks that may ask us.
 	Allow []string `yaml:"allow"`
-	// NTPClient names the program. Here it is always chrony.
+	// NTPClient is chrony, systemd-timesyncd, ntp, openntpd, or one that config
+	// describes; auto (the default) takes what is there. On our OS it is chrony.
 	NTPClient string `yaml:"ntp_client"`
 	// Config of a client of one's own.
 	Config NTPConfig `yaml:"config"`
@@ -80,7 +81,7 @@ type CACerts struct {
 type WireGuard struct {
 	// Interfaces to make.
 	Interfaces []WireGuardInterface `yaml:"interfaces"`
-	// ReadinessProbe are commands that succeed before the tunnels are made.
+	// ReadinessProbe are commands that must succeed when the tunnels are up.
 	ReadinessProbe []string `yaml:"readinessprobe"`
 }
 

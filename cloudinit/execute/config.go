@@ -62,7 +62,7 @@ func (t *Target) ReadConfig(file string, doc []byte) (*cloudconfig.Config, error
 func (t *Target) learn(k *state.Known) {
 	in := k.Instance
 	t.Keys, t.RandomSeed, t.Hostname, t.Password = in.PublicKeys, in.RandomSeed, in.Hostname, cloudconfig.Secret(in.Password)
-	t.Files = in.Files
+	t.Files, t.BlockDevices = in.Files, blockDevices(in.Metadata)
 	if in.User != "" {
 		t.DefaultUser = in.User
 	}
@@ -76,7 +76,23 @@ func (t *Target) fromMetadata() {
 		return
 	}
 	t.RandomSeed, t.Files = known.Instance.RandomSeed, known.Instance.Files
+	t.BlockDevices = blockDevices(known.Instance.Metadata)
 	t.Password = cloudconfig.Secret(known.Instance.Password)
+}
+
+// blockDevices are the disks that EC2 and those like it name.
+func blockDevices(metadata map[string]any) map[string]string {
+	all := map[string]string{}
+	if md, ok := metadata["meta-data"].(map[string]any); ok {
+		metadata = md
+	}
+	mapping, _ := metadata["block-device-mapping"].(map[string]any)
+	for name, dev := range mapping {
+		if s, ok := dev.(string); ok && s != "" {
+			all[name] = s
+		}
+	}
+	return all
 }
 
 // baseLayers are what the distribution's own cloud.cfg says, key by key.

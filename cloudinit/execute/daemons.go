@@ -10,117 +10,37 @@ import (
 	"strings"
 
 	"rancheros/cloudconfig"
-	"rancheros/cloudconfig/userdata/jinja"
 	"rancheros/cloudinit/tree"
 )
 
 var rootPerm = tree.Perm{Mode: 0o644}
 
-// reload makes a daemon read its config again: through systemd where that
-// runs, else not at all: on our OS the daemons start after us.
-func (t *Target) reload(ctx context.Context, service string) error {
-	if t.Ours || !t.Tree.Exists("/run/systemd/system") || t.Program("systemctl") == "" {
+// reload makes a daemon read its config again, by the first of its names that
+// the machine has: distributions differ. Through systemd where that runs, else
+// not at all: on our OS the daemons start after us.
+func (t *Target) reload(ctx context.Context, services ...string) error {
+	if t.Ours || !t.runsSystemd() {
 		return nil
 	}
-	return t.Do(t.Command(ctx, "systemctl", "--no-block", "try-reload-or-restart", service))
-}
-
-// ntp writes the config of chrony, or that of a client of the user's own.
-func ntp(ctx context.Context, t *Target, c *cloudconfig.Config) error {
-	n := c.NTP
-	if !is(n.Enabled, true) {
-		return Skip("ntp.enabled is false")
-	}
-	if len(n.Servers)+len(n.Pools)+len(n.Peers)+len(n.Allow) == 0 && n.Config.Template == "" {
-		return Skip("ntp names no servers")
-	}
-	if t.Ours {
-		return t.ourNTP(ctx, n)
-	}
-	file, service, text := "/etc/chrony/chrony.conf", "chrony.service", chronyConf(n)
-	switch {
-	case n.NTPClient == "systemd-timesyncd":
-		file, service = "/etc/systemd/timesyncd.conf.d/cloud-init.conf", "systemd-timesyncd.service"
-		text = "[Time]\nNTP=" + oneLine(strings.Join(append(n.Servers, n.Pools...), " ")) + "\n"
-	case n.Config.Template != "":
-		var err error
-		if text, err = expandNTP(n); err != nil {
-			return err
-		}
-	case n.NTPClient != "" && n.NTPClient != "auto" && n.NTPClient != "chrony":
-		t.Warn("ntp_client %s is not known here: chrony is configured", n.NTPClient)
-	}
-	if n.Config.ConfPath != "" {
-		file = n.Config.ConfPath
-	}
-	if n.Config.ServiceName != "" {
-		service = n.Config.ServiceName
-	}
-	changed, err := t.Tree.WriteFile(file, []byte(text), rootPerm)
-	if err != nil || !changed {
-		return err
-	}
-	return t.reload(ctx, service)
-}
-
-// ourSources is a file that the chronyd of our ntp service reads, and sources
-// come from; its /etc is not ours.
-const ourSources = "/run/chrony-dhcp/cloud-config.sources"
-
-// ourNTP tells our ntp service of servers. One that has started before us is
-// started again.
-func (t *Target) ourNTP(ctx context.Context, n cloudconfig.NTP) error {
-	var b strings.Builder
-	for _, s := range n.Pools {
-		b.WriteString("pool " + oneLine(s) + " iburst\n")
-	}
-	for _, s := range n.Servers {
-		b.WriteString("server " + oneLine(s) + " iburst\n")
-	}
-	for _, s := range n.Peers {
-		b.WriteString("peer " + oneLine(s) + "\n")
-	}
-	if len(n.Allow) > 0 || n.Config.Template != "" {
-		t.Warn("ntp.allow and ntp.config are not used here: replace the ntp service in rancher.services")
-	}
-	changed, err := t.Tree.WriteFile(ourSources, []byte(b.String()), rootPerm)
-	if err != nil || !changed || !t.Tree.Exists("/run/chrony/chronyd.sock") {
-		return err
-	}
-	return t.Do(t.Command(ctx, "system-docker", "restart", "ntp"))
-}
-
-func chronyConf(n cloudconfig.NTP) string {
-	var b strings.Builder
-	b.WriteString("# Written from ntp in the cloud-config.\n")
-	for _, group := range []struct {
-		word, tail string
-		list       []string
-	}{{"pool", " iburst", n.Pools}, {"server", " iburst", n.Servers}, {"peer", "", n.Peers}, {"allow", "", n.Allow}} {
-		for _, s := range group.list {
-			b.WriteString(group.word + " " + oneLine(s) + group.tail + "\n")
+	for _, s := range services {
+		if t.hasUnit(s) {
+			return t.Do(t.Command(ctx, "systemctl", "--no-block", "try-reload-or-restart", s))
 		}
 	}
-	b.WriteString("driftfile /var/lib/chrony/chrony.drift\nntsdumpdir /var/lib/chrony\nlogdir /var/log/chrony\nmakestep 1 3\nrtcsync\n")
-	return b.String()
+	return nil
 }
 
-// expandNTP fills in a template of the user's own.
-func expandNTP(n cloudconfig.NTP) (string, error) {
-	vars := map[string]any{"pools": anyList(n.Pools), "servers": anyList(n.Servers), "peers": anyList(n.Peers), "allow": anyList(n.Allow)}
-	text, _, err := jinja.Render(strings.TrimPrefix(n.Config.Template, "## template: jinja\n"), vars)
-	if err != nil {
-		return "", fmt.Errorf("ntp.config.template: %w", err)
-	}
-	return text, nil
+func (t *Target) runsSystemd() bool {
+	return t.Tree.Exists("/run/systemd/system") && t.Program("systemctl") != ""
 }
 
-func anyList(list []string) []any {
-	out := make([]any, len(list))
-	for i, s := range list {
-		out[i] = s
+func (t *Target) hasUnit(name string) bool {
+	for _, dir := range []string{"/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/"} {
+		if t.Tree.Exists(dir + name) {
+			return true
+		}
 	}
-	return out
+	return false
 }
 
 // rsyslog writes pieces of rsyslog's config and the receivers of messages.
@@ -200,13 +120,22 @@ func wireguard(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 			continue
 		}
 		if changed && t.Program("wg-quick") != "" && !t.Tree.Exists("/sys/class/net/"+i.Name) {
-			errs = append(errs, t.Do(t.Command(ctx, "wg-quick", "up", p)))
+			errs = append(errs, t.bringUpTunnel(ctx, i.Name, p))
 		}
 	}
 	for _, probe := range c.WireGuard.ReadinessProbe {
 		errs = append(errs, t.Do(t.Command(ctx, "sh", "-c", probe)))
 	}
 	return errors.Join(errs...)
+}
+
+// bringUpTunnel brings a tunnel up, and where systemd has a unit for it, at
+// every later boot as well.
+func (t *Target) bringUpTunnel(ctx context.Context, name, file string) error {
+	if !t.Ours && t.runsSystemd() && t.hasUnit("wg-quick@.service") && file == "/etc/wireguard/"+name+".conf" {
+		return t.Do(t.Command(ctx, "systemctl", "--no-block", "enable", "--now", "wg-quick@"+name+".service"))
+	}
+	return t.Do(t.Command(ctx, "wg-quick", "up", file))
 }
 
 // registryAuths logs root and the users of our OS in at registries.

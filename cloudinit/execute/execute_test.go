@@ -43,15 +43,16 @@ type fakeKernel struct {
 	forbid  bool
 }
 
-func (k *fakeKernel) Hostname() (string, error)         { return k.name, nil }
-func (k *fakeKernel) SetHostname(n string) error        { k.name = n; return nil }
-func (k *fakeKernel) Mounted() ([]MountPoint, error)    { return k.mounted, nil }
-func (k *fakeKernel) Swaps() ([]string, error)          { return k.swaps, nil }
-func (k *fakeKernel) Swapon(p string) error             { k.swaps = append(k.swaps, p); return nil }
-func (k *fakeKernel) LoadModule(n, params string) error { k.modules = append(k.modules, n); return nil }
-func (k *fakeKernel) HasModule(n string) bool           { return slices.Contains(k.modules, n) }
-func (k *fakeKernel) ForbidMetadata() error             { k.forbid = true; return nil }
-func (k *fakeKernel) MetadataForbidden() bool           { return k.forbid }
+func (k *fakeKernel) Hostname() (string, error)           { return k.name, nil }
+func (k *fakeKernel) SetHostname(n string) error          { k.name = n; return nil }
+func (k *fakeKernel) Mounted() ([]MountPoint, error)      { return k.mounted, nil }
+func (k *fakeKernel) Swaps() ([]string, error)            { return k.swaps, nil }
+func (k *fakeKernel) Swapon(p string) error               { k.swaps = append(k.swaps, p); return nil }
+func (k *fakeKernel) LoadModule(n, params string) error   { k.modules = append(k.modules, n); return nil }
+func (k *fakeKernel) HasModule(n string) bool             { return slices.Contains(k.modules, n) }
+func (k *fakeKernel) ForbidMetadata() error               { k.forbid = true; return nil }
+func (k *fakeKernel) MetadataForbidden() bool             { return k.forbid }
+func (k *fakeKernel) AwaitDevice(context.Context, string) {}
 func (k *fakeKernel) Mount(source, target, fstype string, _ uintptr, _ string) error {
 	k.mounted = append(k.mounted, MountPoint{source, target, fstype})
 	return nil

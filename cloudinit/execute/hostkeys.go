@@ -289,7 +289,7 @@ func sshd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	if !changed {
 		return nil
 	}
-	return t.reload(ctx, "ssh.service")
+	return t.reload(ctx, "ssh.service", "sshd.service")
 }
 
 // withSetting sets a word of an sshd_config that includes no folder. The first

@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rancheros/sys/blkdev"
 	"rancheros/sys/module"
 )
 
@@ -27,6 +29,12 @@ type Kernel interface {
 	// LoadModule loads a kernel module and what it needs.
 	LoadModule(name, params string) error
 	HasModule(name string) bool
+	// AwaitDevice waits until a block device is there, or ctx ends.
+	AwaitDevice(ctx context.Context, path string)
+}
+
+func (linux) AwaitDevice(ctx context.Context, path string) {
+	_, _ = blkdev.WaitFor(ctx, "/", path) // not there: the caller looks again
 }
 
 func (linux) HasModule(name string) bool {

@@ -35,7 +35,7 @@ func (l fsLine) has(opt string) bool { return slices.Contains(strings.Split(l.op
 // mounts writes fstab and mounts. A device that is not there is a warning with
 // nofail and an error without; the boot goes on either way.
 func mounts(ctx context.Context, t *Target, c *cloudconfig.Config) error {
-	if len(c.Mounts) == 0 && c.Swap.Filename == "" {
+	if len(c.Mounts) == 0 && c.Swap.Size == "" {
 		return Skip("neither mounts nor swap is set")
 	}
 	var lines []fsLine
@@ -84,7 +84,7 @@ func (t *Target) fill(m cloudconfig.Mount, c *cloudconfig.Config) (fsLine, bool,
 			defaults[i] = v
 		}
 	}
-	l := fsLine{t.device(defaults[0], c), defaults[1], defaults[2], defaults[3], defaults[4], defaults[5]}
+	l := fsLine{t.mountDevice(defaults[0], c), defaults[1], defaults[2], defaults[3], defaults[4], defaults[5]}
 	if len(m) > 1 && m[1] == "" || l.dir == "None" {
 		return l, false, nil
 	}
@@ -105,18 +105,6 @@ func (t *Target) fill(m cloudconfig.Mount, c *cloudconfig.Config) (fsLine, bool,
 		l.opts = "defaults"
 	}
 	return l, true, nil
-}
-
-// device is a device's path for what a config calls it: an alias, xvdb,
-// LABEL=x, host:/path, or a kind of file system without a device.
-func (t *Target) device(name string, c *cloudconfig.Config) string {
-	if alias, ok := c.DeviceAliases[name]; ok {
-		name = alias
-	}
-	if strings.ContainsAny(name, "/=:") || !t.Tree.Exists("/dev/"+name) {
-		return name
-	}
-	return "/dev/" + name
 }
 
 // writeFstab keeps others' lines and replaces ours.

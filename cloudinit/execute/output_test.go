@@ -110,7 +110,7 @@ func TestWhoListensHearsOfEveryStageBeforeTheMachineGoesDown(t *testing.T) {
 		}
 		return nil
 	}
-	c := config(t, "reporting: {me: {type: webhook, endpoint: 'http://192.0.2.1/'}}\npower_state: {mode: poweroff}\nntp: {ntp_client: nonesuch, servers: [a]}\n")
+	c := config(t, "reporting: {me: {type: webhook, endpoint: 'http://192.0.2.1/'}}\npower_state: {mode: poweroff}\nusers: [{name: ann, ssh_authorized_keys: [nonsense]}]\n")
 	if _, err := Config(t.Context(), m.Target, c, Options{}); err != nil {
 		t.Fatal(err)
 	}

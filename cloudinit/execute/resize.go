@@ -179,7 +179,7 @@ func (t *Target) growBy(ctx context.Context, at string, argv ...string) error {
 
 // diskSetup writes partition tables: on blank disks, or where the config says
 // overwrite.
-func diskSetup(_ context.Context, t *Target, c *cloudconfig.Config) error {
+func diskSetup(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	if len(c.DiskSetup) == 0 {
 		return Skip("disk_setup is not set")
 	}
@@ -192,6 +192,7 @@ func diskSetup(_ context.Context, t *Target, c *cloudconfig.Config) error {
 		if !path.IsAbs(dev) {
 			dev = "/dev/" + dev
 		}
+		t.awaitDevice(ctx, dev)
 		if err := t.divide(dev, c.DiskSetup[name]); err != nil {
 			errs = append(errs, fmt.Errorf("disk_setup %s: %w", name, err))
 		}
@@ -275,6 +276,7 @@ func fsSetup(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 
 func (t *Target) makeFS(ctx context.Context, c *cloudconfig.Config, fs cloudconfig.FileSystem) error {
 	dev := t.fsDevice(c, fs)
+	t.awaitDevice(ctx, dev)
 	if !t.Tree.Exists(dev) && !t.Tree.Planned() {
 		return errors.New("there is no " + dev)
 	}
@@ -289,32 +291,6 @@ func (t *Target) makeFS(ctx context.Context, c *cloudconfig.Config, fs cloudconf
 		}
 	}
 	return t.Do(t.Command(ctx, mkfs(dev, fs)...))
-}
-
-// fsDevice is the device that an entry means, its partition included.
-func (t *Target) fsDevice(c *cloudconfig.Config, fs cloudconfig.FileSystem) string {
-	name, part := fs.Device, fs.Partition
-	if head, tail, ok := strings.Cut(name, "."); ok && c.DeviceAliases[head] != "" {
-		name, part = head, tail
-	}
-	dev := t.device(name, c)
-	if !path.IsAbs(dev) {
-		dev = "/dev/" + dev
-	}
-	switch part {
-	case "", "none", "any", "0":
-		return dev
-	case "auto":
-		part = "1"
-	}
-	if n := strings.TrimLeft(part, "0123456789"); n != "" || part == "0" {
-		return dev
-	}
-	sep := ""
-	if last := dev[len(dev)-1]; last >= '0' && last <= '9' {
-		sep = "p"
-	}
-	return dev + sep + part
 }
 
 // mkfs is the command that makes a file system.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -18,14 +19,19 @@ import (
 )
 
 const (
-	maxAutoSwap = 8 << 30
-	swapPage    = 4096
+	swapPage = 4096
+	gigabyte = 1 << 30
+	// defaultSwap is upstream's name of the file.
+	defaultSwap = "/swap.img"
 )
 
 // swapFile makes the swap file of the config, if it asks for one.
 func (t *Target) swapFile(s cloudconfig.Swap) (fsLine, bool, error) {
-	if s.Filename == "" || s.Size == "0" {
+	if s.Size == "0" || s.Size == "" {
 		return fsLine{}, false, nil
+	}
+	if s.Filename == "" {
+		s.Filename = defaultSwap
 	}
 	l := fsLine{s.Filename, "none", "swap", "sw", "0", "0"}
 	if t.Tree.Exists(s.Filename) {
@@ -42,8 +48,7 @@ func (t *Target) swapFile(s cloudconfig.Swap) (fsLine, bool, error) {
 	return l, err == nil, err
 }
 
-// swapSize is the size asked for. `auto` is the size of memory, at most 8 GB
-// and at most a quarter of what is free on the disk.
+// swapSize is the size asked for. `auto` suits the memory and the disk.
 func (t *Target) swapSize(s cloudconfig.Swap) (int64, error) {
 	size, err := s.Size.Bytes()
 	if err != nil {
@@ -53,17 +58,32 @@ func (t *Target) swapSize(s cloudconfig.Swap) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("swap.maxsize: %w", err)
 	}
-	if s.Size == "auto" || s.Size == "" {
-		size = min(t.memory(), maxAutoSwap)
+	if s.Size == "auto" {
+		free := int64(math.MaxInt64)
 		var st unix.Statfs_t
 		if unix.Statfs(t.Tree.Dir(), &st) == nil {
-			size = min(size, int64(st.Bavail)*st.Bsize/4)
+			free = int64(st.Bavail) * st.Bsize
 		}
-		if limit > 0 {
-			size = min(size, limit)
-		}
+		size = autoSwap(t.memory(), free, limit)
 	}
 	return size / swapPage * swapPage, nil
+}
+
+// autoSwap is upstream's rule: as much as there is memory up to 4 GB, 4 GB up
+// to 16, from there the square root. Unless limit says more, a quarter of what
+// is free on the disk is not exceeded; nine tenths never are.
+func autoSwap(memory, free, limit int64) int64 {
+	size := memory
+	switch {
+	case memory >= 16*gigabyte:
+		size = int64(math.Round(math.Sqrt(float64(memory)/gigabyte))) * gigabyte
+	case memory >= 4*gigabyte:
+		size = 4 * gigabyte
+	}
+	if limit == 0 {
+		return min(size, free/4)
+	}
+	return min(size, limit, free/10*9)
 }
 
 // memory is MemTotal in bytes.
@@ -111,7 +131,18 @@ func (t *Target) makeSwap(name string, size int64) error {
 }
 
 func fillSwap(f *os.File, size int64) error {
-	if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != nil {
+	// On btrfs a file can only be swapped on if it is never copied on write.
+	var st unix.Statfs_t
+	if unix.Fstatfs(int(f.Fd()), &st) == nil && st.Type == unix.BTRFS_SUPER_MAGIC {
+		if err := noCopyOnWrite(f); err != nil {
+			return err
+		}
+	}
+	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		err = zeros(f, size)
+	}
+	if err != nil {
 		return err
 	}
 	head := make([]byte, swapPage)
@@ -121,10 +152,30 @@ func fillSwap(f *os.File, size int64) error {
 		return err
 	}
 	copy(head[swapPage-10:], "SWAPSPACE2")
-	if _, err := f.WriteAt(head, 0); err != nil {
+	if _, err = f.WriteAt(head, 0); err != nil {
 		return err
 	}
 	return f.Sync()
+}
+
+func noCopyOnWrite(f *os.File) error {
+	const noCOW = 0x00800000 // FS_NOCOW_FL
+	flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags|noCOW)
+	}
+	return err
+}
+
+// zeros fills a file where the file system cannot reserve blocks.
+func zeros(f *os.File, size int64) error {
+	block := make([]byte, 1<<20)
+	for at := int64(0); at < size; at += int64(len(block)) {
+		if _, err := f.WriteAt(block[:min(int64(len(block)), size-at)], at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // swapOn swaps on, unless that is done.

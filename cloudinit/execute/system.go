@@ -27,16 +27,57 @@ func timezone(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	return errors.Join(err1, err2)
 }
 
-// locale writes the language of logins.
-func locale(_ context.Context, t *Target, c *cloudconfig.Config) error {
+// localeFiles are where the language of logins is kept; the first that is there
+// counts.
+var localeFiles = []string{"/etc/default/locale", "/etc/locale.conf"}
+
+// locale writes the language of logins, and makes it where the machine makes
+// its own.
+func locale(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	if c.Locale == "" || c.Locale == cloudconfig.False {
 		return Skip("no locale is set")
 	}
-	file := c.LocaleConfigFile
-	if file == "" {
-		file = "/etc/default/locale"
+	name, file := oneLine(string(c.Locale)), c.LocaleConfigFile
+	for _, f := range localeFiles {
+		if file == "" && t.Tree.Exists(f) {
+			file = f
+		}
 	}
-	return t.write(file, "LANG="+oneLine(string(c.Locale))+"\n", 0o644)
+	if file == "" {
+		file = localeFiles[0]
+	}
+	err := t.makeLocale(ctx, name)
+	return errors.Join(err, t.write(file, "LANG="+name+"\n", 0o644))
+}
+
+// makeLocale has locale-gen make a locale that the machine does not have.
+func (t *Target) makeLocale(ctx context.Context, name string) error {
+	const list = "/etc/locale.gen"
+	base, charset, _ := strings.Cut(name, ".")
+	if base == "C" || base == "POSIX" || t.Program("locale-gen") == "" || !t.Tree.Exists(list) {
+		return nil
+	}
+	if charset == "" {
+		charset = "UTF-8"
+	}
+	want := name + " " + strings.ToUpper(charset)
+	if up := strings.ToUpper(charset); up == "UTF8" || up == "UTF-8" {
+		want = base + ".UTF-8 UTF-8"
+	}
+	have, err := t.Tree.ReadFile(list)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(have)) {
+		if strings.Join(strings.Fields(line), " ") == want {
+			return nil
+		}
+	}
+	changed, err := t.Tree.WriteFile(list, []byte(strings.TrimRight(string(have), "\n")+"\n"+want+"\n"), rootPerm)
+	if err != nil || !changed {
+		return err
+	}
+	return t.Do(t.Command(ctx, "locale-gen"))
 }
 
 // keyboard writes the layout of the console's keyboard.
@@ -60,76 +101,6 @@ func keyboard(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 // quoteValue is a value in a file of shell variables.
 func quoteValue(s string) string {
 	return `"` + strings.NewReplacer(`"`, "", "`", "", "$", "", `\`, "").Replace(oneLine(s)) + `"`
-}
-
-// caCerts makes the machine trust the authorities of ca_certs, and the engines
-// with it: they read the same bundle.
-func caCerts(ctx context.Context, t *Target, c *cloudconfig.Config) error {
-	ca := c.CACerts
-	if len(ca.Trusted) == 0 && !ca.RemoveDefaults {
-		return Skip("ca_certs names none")
-	}
-	const dir, bundle = "/usr/local/share/ca-certificates", "/etc/ssl/certs/ca-certificates.crt"
-	changed := false
-	for i, cert := range ca.Trusted {
-		if !strings.Contains(cert, "-----BEGIN CERTIFICATE-----") {
-			return fmt.Errorf("ca_certs.trusted[%d]: that is no certificate in PEM", i)
-		}
-		w, err := t.Tree.WriteFile(fmt.Sprintf("%s/cloud-init-ca-cert-%d.crt", dir, i+1), []byte(strings.TrimSpace(cert)+"\n"), rootPerm)
-		if err != nil {
-			return err
-		}
-		changed = changed || w
-	}
-	if ca.RemoveDefaults {
-		w, err := t.distrustDefaults()
-		if err != nil {
-			return err
-		}
-		changed = changed || w
-	}
-	if t.Program("update-ca-certificates") != "" && !t.Ours {
-		if !changed {
-			return nil
-		}
-		return t.Do(t.Command(ctx, "update-ca-certificates"))
-	}
-	return t.writeBundle(bundle, ca)
-}
-
-// writeBundle appends our certificates to the bundle, where no tool of the
-// distribution does it; what we added before stands after a marker.
-func (t *Target) writeBundle(bundle string, ca cloudconfig.CACerts) error {
-	const marker = "# added by cloud-init, from ca_certs\n"
-	var base string
-	if !ca.RemoveDefaults {
-		have, err := t.Tree.ReadFile(bundle)
-		if err == nil {
-			base, _, _ = strings.Cut(string(have), marker)
-		}
-	}
-	text := base + marker
-	for _, cert := range ca.Trusted {
-		text += strings.TrimSpace(cert) + "\n"
-	}
-	return t.write(bundle, text, 0o644)
-}
-
-// distrustDefaults switches every line of ca-certificates.conf off.
-func (t *Target) distrustDefaults() (bool, error) {
-	const conf = "/etc/ca-certificates.conf"
-	have, err := t.Tree.ReadFile(conf)
-	if err != nil {
-		return false, nil // no such tool here: the bundle is written whole
-	}
-	var out strings.Builder
-	for line := range strings.Lines(string(have)) {
-		if strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "!") {
-			line = "!" + line
-		}
-		out.WriteString(line)
-	}
-	return t.Tree.WriteFile(conf, []byte(out.String()), rootPerm)
 }
 
 // ownNames are what service definitions ask for; as variables of a login they

@@ -42,6 +42,8 @@ type Target struct {
 	RandomSeed []byte
 	// Files are those that the cloud wants written, by path.
 	Files map[string][]byte
+	// BlockDevices are disks by the cloud's own names for them: ephemeral0.
+	BlockDevices map[string]string
 	// Password is the one the cloud made for the default user.
 	Password cloudconfig.Secret
 	// Hostname is what the cloud calls this machine, where no config does.
