@@ -86,8 +86,17 @@ type Env struct {
 	Endpoint string
 	// Version is what requests call themselves: ros/VERSION.
 	Version string
-	Log     *slog.Logger
+	// Pool: this is the machine's own boot, which may wait for days. Fetch may tell
+	// the cloud that this machine waits in a pool, and answer Waiting.
+	Pool bool
+	Log  *slog.Logger
 }
+
+// Waiting is Fetch's error on a machine that its cloud has made in advance and
+// that nobody has taken yet. It is asked again, over a network brought up anew.
+type Waiting struct{ Why string }
+
+func (w *Waiting) Error() string { return "the machine waits in a pool for its user: " + w.Why }
 
 // An Identity tells machines apart.
 type Identity struct {

@@ -157,15 +157,17 @@ func attempt(ctx context.Context, in PickInput, c Candidate, up *level) (Attempt
 			return nil, fmt.Errorf("bring the network up: %w", err)
 		}
 		a.BringUp = time.Since(a.Started)
-		ctx, cancel := context.WithTimeout(ctx, cmp.Or(in.Timeout, defaultTimeout))
-		defer cancel()
-		env := in.Env
-		env.Host, env.Arg = in.Host, c.Arg
-		instance, err := c.Fetch(ctx, env)
-		if err == nil && instance == nil {
-			err = errors.New("it says nothing")
+		for {
+			instance, err := fetchOnce(ctx, in, c)
+			if _, waiting := errors.AsType[*Waiting](err); !waiting || !in.Env.Pool || ctx.Err() != nil {
+				return instance, err
+			}
+			in.Env.Log.Info("waiting", "datasource", c.Name, "why", err)
+			// The user's network is another one than the pool's.
+			if err := up.again(ctx, a.Needs); err != nil {
+				in.Env.Log.Warn("bring the network up again", "err", err)
+			}
 		}
-		return instance, err
 	}()
 	a.Took = time.Since(a.Started) - a.BringUp
 	if err != nil {
@@ -176,10 +178,28 @@ func attempt(ctx context.Context, in PickInput, c Candidate, up *level) (Attempt
 	return a, instance, err
 }
 
+func fetchOnce(ctx context.Context, in PickInput, c Candidate) (*Instance, error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(in.Timeout, defaultTimeout))
+	defer cancel()
+	env := in.Env
+	env.Host, env.Arg = in.Host, c.Arg
+	instance, err := c.Fetch(ctx, env)
+	if err == nil && instance == nil {
+		err = errors.New("it says nothing")
+	}
+	return instance, err
+}
+
 // A level is how far the network is up.
 type level struct {
 	bring func(context.Context, Needs) error
 	have  Needs
+}
+
+// again brings up what is up already.
+func (l *level) again(ctx context.Context, needs Needs) error {
+	l.have = Local
+	return l.reach(ctx, needs)
 }
 
 func (l *level) reach(ctx context.Context, needs Needs) error {

@@ -81,7 +81,7 @@ func (d Defaults) Main(ctx context.Context, args []string) int {
 		o.Names = d.Names(o.Root)
 	}
 	if o.Root == "/" && o.Endpoint == "" {
-		o.BringUp = d.BringUp
+		o.BringUp, o.Pool = d.BringUp, true
 	}
 	report, err := Run(ctx, o)
 	if report != nil {

@@ -15,7 +15,7 @@ import (
 func (s *saver) pick(ctx context.Context, known *state.Known) (*datasources.Result, error) {
 	var n atomic.Int64
 	in := datasources.PickInput{Host: s.Host, Kinds: s.Kinds, Named: s.Names, BringUp: s.BringUp, Saved: s.saved(known),
-		Env: datasources.Env{HTTP: s.HTTP, Endpoint: s.Endpoint, Version: s.Version, Log: s.Log}}
+		Env: datasources.Env{HTTP: s.HTTP, Endpoint: s.Endpoint, Version: s.Version, Pool: s.Pool, Log: s.Log}}
 	r, err := datasources.Pick(counting(ctx, &n), in)
 	s.report.Requests += int(n.Load())
 	report, rerr := r.Report(err)

@@ -45,6 +45,9 @@ type Options struct {
 	// Local asks only datasources that need no network: the others are asked
 	// later in this boot, by another run.
 	Local bool
+	// Pool: a machine that its cloud has made in advance tells that it is there
+	// and waits for its user, however long that takes.
+	Pool bool
 	// Fresh ignores what was saved: the datasource is asked in any case.
 	Fresh bool
 	// Hook is called before every step of every change; for tests.

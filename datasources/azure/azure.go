@@ -1,6 +1,7 @@
 // Package azure reads what Microsoft Azure says of a machine: a small drive
 // with ovf-env.xml, the instance metadata service, and the wire server that
-// wants to hear that provisioning is done.
+// wants to hear that provisioning is done. A machine that Azure has made in
+// advance for a pool says that it is ready, and waits for its user.
 //
 // https://learn.microsoft.com/azure/virtual-machines/linux/provisioning
 package azure
@@ -48,6 +49,7 @@ func detect(h *datasources.Host) datasources.Finding {
 }
 
 func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, error) {
+	var err error
 	ovf, where, ovfErr := findOVF(env)
 	// IMDS is asked in any case: names, keys and network are fresher there.
 	doc, imdsErr := askIMDS(ctx, env, ovf != nil)
@@ -63,6 +65,16 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	}
 	if imdsErr != nil && env.Log != nil {
 		env.Log.Warn("no answer from IMDS", "err", imdsErr)
+	}
+	if kind := pooled(env.Host, ovf, doc); kind != "" {
+		// What was said until now is the pool's; the user's comes instead.
+		if ovf, err = leavePool(ctx, env, kind); err != nil {
+			return nil, err
+		}
+		if doc, err = askIMDS(ctx, env, true); err != nil && env.Log != nil {
+			env.Log.Warn("no answer from IMDS", "err", err)
+		}
+		where = "imds (reprovisiondata)"
 	}
 	in, err := instance(env.Host, ovf, doc)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 func runSave(ctx context.Context, m *machine) error {
 	report, err := save.Run(ctx, save.Options{
 		Root: "/", Kinds: all.Kinds(), Names: m.config.Rancher.CloudInit.Datasources,
-		BringUp: m.bringUp, Log: m.log,
+		BringUp: m.bringUp, Pool: true, Log: m.log,
 	})
 	if report != nil {
 		m.log.Info("datasource "+report.Outcome, "datasource", report.Datasource, "instance", report.InstanceID, "requests", report.Requests)
