@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // parsePrefix reads 10.0.0.1/24, or an address with a mask beside it:
-// 255.255.255.0, 24, ffff:ffff:: or nothing, which means the address alone
-// (for IPv6, whole is the length to use instead).
-func parsePrefix(address, mask string, whole int) (netip.Prefix, error) {
+// 255.255.255.0, 24, ffff:ffff:: or nothing, which means the address alone, or
+// usual: the network that cloud-init takes it for, /24 and /64.
+func parsePrefix(address, mask string, usual bool) (netip.Prefix, error) {
 	addr, length, slash := strings.Cut(strings.TrimSpace(address), "/")
 	a, err := netip.ParseAddr(addr)
 	if err != nil {
@@ -26,9 +27,11 @@ func parsePrefix(address, mask string, whole int) (netip.Prefix, error) {
 		return netip.Prefix{}, err
 	}
 	if bits < 0 {
-		bits = a.BitLen()
-		if a.Is6() && whole > 0 {
-			bits = whole
+		switch bits = a.BitLen(); {
+		case usual && a.Is6():
+			bits = 64
+		case usual:
+			bits = 24
 		}
 	}
 	return netip.PrefixFrom(a, bits), nil
@@ -57,13 +60,13 @@ func maskBits(a netip.Addr, mask string) (int, error) {
 	return ones, nil
 }
 
-// prefix reads an address with its length; a bare one stands for itself.
-func (v value) prefix(mask value, whole int) (netip.Prefix, bool) {
+// prefix reads an address with its length, perhaps in mask. See parsePrefix.
+func (v value) prefix(mask value, usual bool) (netip.Prefix, bool) {
 	s := v.text()
 	if s == "" {
 		return netip.Prefix{}, false
 	}
-	p, err := parsePrefix(s, mask.text(), whole)
+	p, err := parsePrefix(s, mask.text(), usual)
 	if err != nil {
 		v.errorf("%s", err)
 		return netip.Prefix{}, false
@@ -72,7 +75,7 @@ func (v value) prefix(mask value, whole int) (netip.Prefix, bool) {
 }
 
 // destination of a route: "default", a network, or an address with a mask.
-func destination(to, mask, via value) (netip.Prefix, bool) {
+func destination(to, mask, via value, usual bool) (netip.Prefix, bool) {
 	s := to.text()
 	if s == "" || strings.EqualFold(s, "default") {
 		if s == "" && !to.there() {
@@ -81,7 +84,7 @@ func destination(to, mask, via value) (netip.Prefix, bool) {
 		}
 		return defaultRoute(strings.Contains(via.text(), ":")), true
 	}
-	p, ok := to.prefix(mask, 0)
+	p, ok := to.prefix(mask, usual)
 	if !ok {
 		return p, false
 	}
@@ -99,26 +102,17 @@ func defaultRoute(v6 bool) netip.Prefix {
 	return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 }
 
-// reaches says whether a gateway is on one of the link's networks.
+// reaches says whether a gateway is on one of the link's networks, of which
+// every link has that of link-local addresses.
 func (l *Link) reaches(via netip.Addr) bool {
-	if via.Is6() && via.IsLinkLocalUnicast() {
-		return true
-	}
-	for _, p := range l.Addresses {
-		if p.Masked().Contains(via) {
-			return true
-		}
-	}
-	return false
+	return via.Is6() && via.IsLinkLocalUnicast() || l.contains(via)
 }
 
-// markOnLink marks the default routes that came from a gateway key and whose
-// gateway is on none of the link's networks: what the writer means is that the
-// gateway is reached directly.
-func (l *Link) markOnLink(gateways map[int]bool) {
-	for i := range l.Routes {
-		if gateways[i] && !l.reaches(l.Routes[i].Via) {
-			l.Routes[i].OnLink = true
-		}
-	}
+// contains says whether a gateway is on the network of one of the addresses.
+func (l *Link) contains(via netip.Addr) bool {
+	return slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return !foreign(via, p) })
 }
+
+// foreign says whether a gateway that stands beside an address is not on its
+// network: what the writer means is that it is reached directly.
+func foreign(via netip.Addr, beside netip.Prefix) bool { return !beside.Masked().Contains(via) }

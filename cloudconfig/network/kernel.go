@@ -174,20 +174,23 @@ func (k *kernel) conf(path string, file []byte) {
 	switch proto := strings.ToLower(vars["IPV6PROTO"]); proto {
 	case "dhcp6", "dhcp", "any", "on":
 		l.DHCP6 = true
-		k.names(path, l, vars, "IPV6", "IPV6DOMAINSEARCH")
+		k.names(path, l, vars, "IPV6", "IPV6DOMAINSEARCH", "DOMAINSEARCH")
 	case "":
 		if vars["PROTO"] == "" && vars["DEVICE6"] != "" && vars["IPV6ADDR"] != "" {
 			k.static(path, l, vars, "IPV6")
-			k.names(path, l, vars, "IPV6", "IPV6DOMAINSEARCH")
+			k.names(path, l, vars, "IPV6", "IPV6DOMAINSEARCH", "DOMAINSEARCH")
 		}
 	default:
 		k.static(path, l, vars, "IPV6")
-		k.names(path, l, vars, "IPV6", "IPV6DOMAINSEARCH")
+		k.names(path, l, vars, "IPV6", "IPV6DOMAINSEARCH", "DOMAINSEARCH")
 	}
 }
 
 func (k *kernel) static(path string, l *Link, vars map[string]string, family string) {
-	p, err := parsePrefix(vars[family+"ADDR"], vars[family+"NETMASK"], 64)
+	if vars[family+"ADDR"] == "" {
+		return // This family has none.
+	}
+	p, err := parsePrefix(vars[family+"ADDR"], vars[family+"NETMASK"], true)
 	if err != nil {
 		k.errorf(path, "%sADDR: %s", family, err)
 		return
@@ -206,14 +209,16 @@ func (k *kernel) gateway(path string, l *Link, s string) {
 		k.errorf(path, "gateway: %q is no IP address", s)
 		return
 	}
-	l.Routes = append(l.Routes, Route{To: defaultRoute(via.Is6()), Via: via, OnLink: !l.reaches(via)})
+	l.Routes = append(l.Routes, Route{To: defaultRoute(via.Is6()), Via: via, OnLink: !l.contains(via)})
 }
 
-func (k *kernel) names(path string, l *Link, vars map[string]string, family, search string) {
+func (k *kernel) names(path string, l *Link, vars map[string]string, family string, search ...string) {
 	for _, n := range []string{"0", "1", "2"} {
 		k.server(path, l, vars[family+"DNS"+n])
 	}
-	add(&l.DNS, DNS{Search: strings.FieldsFunc(vars[search], func(r rune) bool { return r == ',' || r == ' ' })})
+	for _, key := range search {
+		add(&l.DNS, DNS{Search: strings.FieldsFunc(vars[key], func(r rune) bool { return r == ',' || r == ' ' })})
+	}
 }
 
 func (k *kernel) server(path string, l *Link, s string) {
@@ -272,7 +277,7 @@ func (k *kernel) ip(word string) {
 	}
 	l := k.link(name)
 	if f[0] != "" {
-		p, err := parsePrefix(unbracket(f[0]), f[3], 64)
+		p, err := parsePrefix(unbracket(f[0]), f[3], true)
 		if err != nil {
 			k.errorf(key, "%s", err)
 			return

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -51,6 +52,7 @@ type openstack struct {
 	cfg   *Config
 	macs  map[string]string
 	names map[string]string // by id
+	bonds int
 }
 
 // name settles what a link that is no VLAN is called.
@@ -60,18 +62,21 @@ func (r *openstack) name(v value) {
 		v.errorf("the key id is missing")
 		return
 	}
-	switch name := v.get("name").text(); {
-	case kind == "vlan":
-	case kind == "bond" && validName(name):
-		r.names[id] = name
-	case kind == "bond":
+	name := v.get("name").text()
+	if kind == "bond" {
+		// The id is some number of the host's: bonds are counted.
+		r.names[id] = fmt.Sprintf("bond%d", r.bonds)
+		r.bonds++
+	} else if device := r.macs[strings.ToLower(v.get("ethernet_mac_address").text())]; device != "" {
+		r.names[id] = device
+	} else {
 		r.names[id] = id
-	default:
-		if device := r.macs[strings.ToLower(v.get("ethernet_mac_address").text())]; device != "" {
-			r.names[id] = device
-		} else {
-			r.names[id] = id
-		}
+	}
+	if validName(name) {
+		r.names[id] = name
+	}
+	if kind == "vlan" {
+		delete(r.names, id) // It takes the name of the link below it.
 	}
 }
 
@@ -113,11 +118,14 @@ func (r *openstack) link(v value) {
 		l.VLANID, l.Parent = v.get("vlan_id").number(0, 4094), r.names[v.get("vlan_link").text()]
 	default:
 		l.Kind, l.Match.MAC = Physical, mac.mac()
-		if l.Match.MAC == "" {
+		named := v.get("name").text() == name
+		if l.Match.MAC == "" && !named {
 			v.errorf("the key ethernet_mac_address is missing")
 			return
 		}
-		if device := r.macs[l.Match.MAC]; device != "" {
+		if device := r.macs[l.Match.MAC]; named && l.Match.MAC != "" {
+			l.Name = name
+		} else if device != "" {
 			l.Name = device
 		}
 	}
@@ -151,7 +159,7 @@ func (r *openstack) network(v value) {
 	name := r.names[id.text()]
 	i := slices.IndexFunc(r.cfg.Links, func(l Link) bool { return name != "" && l.ID == name })
 	if i < 0 {
-		id.errorf("there is no link %q", id.text())
+		id.warnf("there is no link %q", id.text())
 		return
 	}
 	l := &r.cfg.Links[i]
@@ -167,10 +175,10 @@ func (r *openstack) network(v value) {
 		l.IPv6Mode = "dhcp-stateless"
 	case "ipv6_slaac":
 		l.IPv6Mode = "slaac"
-	case "static6":
+	case "ipv6", "static6":
 		l.AcceptRA = &no
 		r.static(v, l)
-	case "ipv4", "ipv6", "static":
+	case "ipv4", "static":
 		r.static(v, l)
 	default:
 		r.report(kind, Error, nearest(kind.text(), []string{"ipv4", "ipv6", "ipv4_dhcp", "ipv6_dhcp", "ipv6_slaac"}), "%q is no type of a network", kind.text())
@@ -186,10 +194,17 @@ func (r *openstack) network(v value) {
 }
 
 func (r *openstack) static(v value, l *Link) {
-	if p, ok := v.get("ip_address").prefix(v.get("netmask"), 64); ok {
+	p, ok := v.get("ip_address").prefix(v.get("netmask"), true)
+	if ok {
 		l.Addresses = appendNew(l.Addresses, p)
 	} else if !v.get("ip_address").there() {
 		v.errorf("the key ip_address is missing")
+	}
+	if via, there := v.get("gateway").addr(); there {
+		route := Route{To: defaultRoute(via.Is6()), Via: via, OnLink: ok && foreign(via, p), Metric: v.get("metric").number(0, maxMetric)}
+		if !slices.Contains(l.Routes, route) {
+			l.Routes = append(l.Routes, route)
+		}
 	}
 }
 

@@ -67,6 +67,58 @@ vlans:
 	}
 }
 
+func TestOpenStackCountsBondsAndKeepsNamesThatAreGiven(t *testing.T) {
+	in := `{"links": [
+ {"id": "p", "name": "front0", "type": "phy", "ethernet_mac_address": "02:00:00:00:00:0A"},
+ {"id": "q", "type": "odd", "ethernet_mac_address": "02:00:00:00:00:0B"},
+ {"id": "long-number-of-the-hosts-own", "type": "bond", "bond_links": ["q"], "bond_mode": "active-backup"},
+ {"id": "w", "type": "vlan", "vlan_link": "long-number-of-the-hosts-own", "vlan_id": 3, "vlan_mac_address": "02:00:00:00:00:0C"}],
+ "networks": [
+ {"link": "p", "type": "ipv6", "ip_address": "2001:db8::5", "gateway": "fe80::1"},
+ {"link": "w", "type": "ipv4", "ip_address": "192.0.2.5", "gateway": "192.0.2.1"}]}`
+	cfg, problems := FromOpenStack([]byte(in), map[string]string{"02:00:00:00:00:0a": "ens3", "02:00:00:00:00:0b": "ens4"})
+	if len(problems) > 0 {
+		t.Errorf("problems = %v", problems)
+	}
+	want := `
+bonds:
+  bond0:
+    interfaces:
+      - ens4
+    parameters:
+      mode: active-backup
+ethernets:
+  ens4:
+    match:
+      macaddress: 02:00:00:00:00:0b
+    set-name: ens4
+  front0:
+    accept-ra: false
+    addresses:
+      - 2001:db8::5/64
+    match:
+      macaddress: 02:00:00:00:00:0a
+    routes:
+      - on-link: true
+        to: ::/0
+        via: fe80::1
+    set-name: front0
+version: 2
+vlans:
+  bond0.3:
+    addresses:
+      - 192.0.2.5/24
+    id: 3
+    link: bond0
+    macaddress: 02:00:00:00:00:0c
+    routes:
+      - to: 0.0.0.0/0
+        via: 192.0.2.1`
+	if diff := cmp.Diff(strings.TrimSpace(want), body(cfg)); diff != "" {
+		t.Errorf("FromOpenStack() (-want +got):\n%s", diff)
+	}
+}
+
 func TestOpenStackNamesLinksThatAreNotThere(t *testing.T) {
 	_, problems := FromOpenStack([]byte(`{"links": [{"id": "b", "type": "bond", "bond_links": ["x"]}], "networks": [{"link": "y", "type": "ipv4_dhcp"}]}`), nil)
 	if len(problems) != 2 || !strings.Contains(problems[0].Message, `no link "x"`) || !strings.Contains(problems[1].Message, `no link "y"`) {
@@ -143,6 +195,23 @@ func TestWhatAnInitramfsConfiguredIsLeftAlone(t *testing.T) {
 	want := "ens3: manual dhcp4 dhcp6 dns 192.0.2.53\nens4: manual 198.51.100.5/24 via 198.51.100.1"
 	if got := brief(cfg); got != want || len(problems) > 0 || cfg.Links[0].Match.MAC != "02:00:00:00:00:01" {
 		t.Errorf("FromKernel() = %q, %v, want %q", got, problems, want)
+	}
+}
+
+func TestAnInitramfsThatKnowsOneFamilyOnly(t *testing.T) {
+	cfg, problems := FromKernel(Initramfs{
+		Cmdline: "ip6=dhcp",
+		Files: map[string][]byte{
+			"net-ens3.conf":  []byte("DEVICE='ens3'\nPROTO='none'\n"),
+			"net6-ens4.conf": []byte("DEVICE6=ens4\nIPV6PROTO=none\nIPV6ADDR=2001:db8::5\nIPV6NETMASK=64\nIPV6GATEWAY=fe80::1\nIPV6DNS0=2001:db8::53\nDOMAINSEARCH=a.example,b.example\n"),
+		},
+	})
+	want := "ens3: manual\nens4: manual 2001:db8::5/64 via fe80::1 dns 2001:db8::53"
+	if got := brief(cfg); got != want || len(problems) > 0 {
+		t.Fatalf("FromKernel() = %q, %v, want %q", got, problems, want)
+	}
+	if got := cfg.Links[1]; len(got.DNS.Search) != 2 || !got.Routes[0].OnLink {
+		t.Errorf("ens4 = %+v", got)
 	}
 }
 

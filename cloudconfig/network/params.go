@@ -15,7 +15,7 @@ func bondKeys() map[string]string {
 		"lacp-rate": "lacp-rate", "xmit-hash-policy": "transmit-hash-policy", "min-links": "min-links",
 		"ad-select": "ad-select", "all-slaves-active": "all-slaves-active", "arp-interval": "arp-interval",
 		"arp-ip-target": "arp-ip-targets", "arp-validate": "arp-validate", "arp-all-targets": "arp-all-targets",
-		"fail-over-mac": "fail-over-mac-policy", "num-grat-arp": "gratuitous-arp", "num-unsol-na": "gratuitous-arp",
+		"fail-over-mac": "fail-over-mac-policy", "num-grat-arp": "gratuitous-arp", "gratuitious-arp": "gratuitous-arp", "num-unsol-na": "gratuitous-arp",
 		"packets-per-slave": "packets-per-slave", "primary": "primary", "primary-reselect": "primary-reselect-policy",
 		"resend-igmp": "resend-igmp", "lp-interval": "learn-packet-interval", "use-carrier": "use-carrier",
 		"tlb-dynamic-lb": "tlb-dynamic-lb", "ad-actor-system": "ad-actor-system", "ad-actor-sys-prio": "ad-actor-sys-prio",

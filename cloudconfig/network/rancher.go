@@ -88,7 +88,7 @@ func (r *rancher) link(name string, in RancherInterface, all map[string]RancherI
 		list = append([]string{in.Address}, list...)
 	}
 	for _, a := range list {
-		p, err := parsePrefix(a, "", 0)
+		p, err := parsePrefix(a, "", false)
 		if err != nil {
 			r.errorf(name+".address", "%s; write it as 10.0.0.5/24", err)
 			continue

@@ -147,8 +147,39 @@ ethernets:
       - on-link: true
         to: 0.0.0.0/0
         via: 172.31.1.1
-      - to: ::/0
+      - on-link: true
+        to: ::/0
         via: fe80::1
+version: 2`},
+		{"WhatIsLeftOutIsAsCloudInitHasIt", `
+version: 1
+config:
+- type: physical
+  name: f0
+  config_id: one
+  mtu: 9000
+  subnets:
+  - {type: static, address: 192.0.2.8, metric: 7, mtu: 1400, gateway: 192.0.2.1, routes: [{destination: 198.51.100.0, gateway: 192.0.2.2}]}
+  - {type: static, address: 203.0.113.8, prefix: 28, routes: [{destination: 0.0.0.0, gateway: 203.0.113.2, metric: 3}]}
+  - {type: static6, address: '2001:db8::8', mtu: 1300}
+`, `
+ethernets:
+  f0:
+    addresses:
+      - 192.0.2.8/24
+      - 203.0.113.8/28
+      - 2001:db8::8/64
+    mtu: 1400
+    routes:
+      - metric: 7
+        to: 0.0.0.0/0
+        via: 192.0.2.1
+      - metric: 7
+        to: 198.51.100.0/24
+        via: 192.0.2.2
+      - metric: 3
+        to: 0.0.0.0/0
+        via: 203.0.113.2
 version: 2`},
 		{"JSONWithTabs", "{\n\t\"version\": 1,\n\t\"config\": [{\"type\": \"physical\", \"name\": \"d0\", \"subnets\": [{\"type\": \"ipv6_dhcpv6-stateful\"}]}]\n}", `
 ethernets:
@@ -234,6 +265,26 @@ func TestVersion2ComesBackAsItWas(t *testing.T) {
 	}
 }
 
+func TestWhatOthersWriteInVersion2IsUnderstood(t *testing.T) {
+	cfg, problems := FromV1V2([]byte(`
+version: 2
+ethernets:
+  a: {set-name: wan0, addresses: [192.0.2.5, 198.51.100.5/24], gateway4: 198.51.100.1, dhcp4domain: route, dhcp6domain: "no"}
+bonds:
+  b: {interfaces: [a], parameters: {gratuitious-arp: 3}}
+`))
+	if HasErrors(problems) || len(cfg.Links) != 2 {
+		t.Fatalf("FromV1V2() = %+v, %v", cfg, problems)
+	}
+	a := cfg.Links[0]
+	if a.Name != "wan0" || a.Addresses[0].Bits() != 24 || !a.Routes[0].OnLink || a.DHCP4Overrides.UseDomains != "route" || a.DHCP6Overrides.UseDomains != "false" {
+		t.Errorf("a = %+v", a)
+	}
+	if got := cfg.Links[1].Parameters["gratuitous-arp"]; got != "3" {
+		t.Errorf("gratuitous-arp = %q, want 3", got)
+	}
+}
+
 func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"Empty", "", "the document is empty"},
@@ -248,7 +299,9 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"BadAddress", "version: 2\nethernets:\n  a:\n    addresses: [10.0.0.300/24]", `4:17: ethernets.a.addresses[0]: "10.0.0.300/24" is no IP address`},
 		{"BadLength", "version: 2\nethernets:\n  a:\n    addresses: [10.0.0.3/33]", `4:17: ethernets.a.addresses[0]: /33 is no prefix length of 10.0.0.3`},
 		{"BadBool", "version: 2\nethernets:\n  a:\n    dhcp4: maybe", `4:12: ethernets.a.dhcp4: should be true or false, not "maybe"`},
-		{"NameWithoutMatch", "version: 2\nethernets:\n  a:\n    set-name: b", "4:15: ethernets.a.set-name: needs a match, which finds the device that shall get the name"},
+		{"DefaultToNowhere", "version: 1\nconfig:\n- {type: route, destination: default}", "3:30: config[0].destination: a default route needs a gateway"},
+		{"NullConfig", "version: 1\nconfig:", "2:8: config: the key config is missing"},
+		{"DomainsTwice", "version: 2\nethernets:\n  a: {dhcp4-overrides: {use-domains: true}, dhcp4domain: route}", "3:58: ethernets.a.dhcp4domain: there is use-domains as well; one of them has to go"},
 		{"Twice", "version: 2\nethernets:\n  a: {}\nbonds:\n  a: {interfaces: [b]}", `5:3: bonds.a: the link "a" is there twice, as a physical as well`},
 		{"EmptyName", "version: 1\nconfig:\n- {type: physical, name: ''}", "3:3: config[0]: the key name is missing"},
 		{"ConfigOfNothing", "version: 1\nconfig:", "2:8: config: the key config is missing"},

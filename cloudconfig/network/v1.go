@@ -111,7 +111,7 @@ func (r *v1) item(v value) {
 		return
 	}
 	kind := v.get("type")
-	common := []string{"type", "name", "id", "mac_address", "mtu", "accept-ra", "keep_configuration", "subnets", "wakeonlan", "optional"}
+	common := []string{"type", "name", "id", "mac_address", "mtu", "accept-ra", "keep_configuration", "subnets", "wakeonlan", "optional", "config_id"}
 	known := map[string][]string{
 		"physical": common, "infiniband": common, "loopback": common,
 		"bond":       append(slices.Clone(common), "bond_interfaces", "params"),
@@ -179,17 +179,15 @@ func (r *v1) link(v value, kind string) *Link {
 			l.MAC = mac
 		}
 	}
-	gateways := map[int]bool{}
 	manual := 0
 	subnets := v.get("subnets").list()
 	for _, s := range subnets {
-		r.subnet(s, &l, gateways)
+		r.subnet(s, &l)
 		if s.get("control").text() == "manual" {
 			manual++
 		}
 	}
 	l.Manual = manual > 0 && manual == len(subnets)
-	l.markOnLink(gateways)
 	r.cfg.Links = append(r.cfg.Links, l)
 	return &r.cfg.Links[len(r.cfg.Links)-1]
 }
@@ -256,15 +254,14 @@ func add(to *DNS, from DNS) {
 	}
 }
 
-// subnet reads one way of giving a link addresses. Gateways collects which
-// routes come from a gateway key.
-func (r *v1) subnet(v value, l *Link, gateways map[int]bool) {
+// subnet reads one way of giving a link addresses.
+func (r *v1) subnet(v value, l *Link) {
 	if !v.is(yaml.MappingNode) {
 		v.errorf("should be a mapping with the key type")
 		return
 	}
 	v.unknown([]string{
-		"type", "control", "address", "netmask", "broadcast", "gateway", "metric", "dns_nameservers", "dns_search",
+		"type", "control", "address", "netmask", "prefix", "broadcast", "gateway", "metric", "dns_nameservers", "dns_search",
 		"routes", "mtu", "ipv4", "ipv6",
 	}, []string{"scope", "pointopoint", "network", "hwaddress", "lease_time"})
 	kind := v.get("type")
@@ -291,17 +288,22 @@ func (r *v1) subnet(v value, l *Link, gateways map[int]bool) {
 	default:
 		r.report(kind, Error, nearest(kind.text(), []string{"dhcp", "dhcp4", "dhcp6", "static", "static6", "manual", "ipv6_slaac"}), "%q is no type of a subnet", kind.text())
 	}
+	mtu := v.get("mtu").number(0, maxMTU)
 	if static {
-		r.static(v, l, metric, gateways)
+		r.static(v, l, metric, mtu)
+	} else if l.MTU == 0 {
+		l.MTU = mtu
 	}
 	for _, item := range v.get("routes").list() {
 		item.unknown(routeKeys(), nil)
-		if route, ok := readRoute(item); ok {
-			l.Routes = append(l.Routes, route)
+		route, ok := readRoute(item)
+		if !ok {
+			continue
 		}
-	}
-	if mtu := v.get("mtu").number(0, maxMTU); mtu > 0 && l.MTU == 0 {
-		l.MTU = mtu
+		if static && !item.get("metric").there() {
+			route.Metric = metric
+		}
+		l.Routes = append(l.Routes, route)
 	}
 	add(&l.DNS, DNS{v.get("dns_nameservers").servers(), v.get("dns_search").words()})
 }
@@ -314,15 +316,21 @@ func setMetric(o *Overrides, metric int) {
 	}
 }
 
-func (r *v1) static(v value, l *Link, metric int, gateways map[int]bool) {
-	if p, ok := v.get("address").prefix(v.get("netmask"), 64); ok {
+// static reads an address. Its MTU goes before the link's own, but that of IPv6
+// is one of IPv6 only.
+func (r *v1) static(v value, l *Link, metric, mtu int) {
+	p, ok := v.get("address").prefix(v.get("prefix", "netmask"), true)
+	if ok {
 		l.Addresses = appendNew(l.Addresses, p)
+		if mtu > 0 && p.Addr().Is4() {
+			l.MTU = mtu
+		}
 	} else if !v.get("address").there() {
 		v.errorf("the key address is missing")
 	}
-	if via, ok := v.get("gateway").addr(); ok {
-		gateways[len(l.Routes)] = true
-		l.Routes = append(l.Routes, Route{To: defaultRoute(via.Is6()), Via: via, Metric: metric})
+	// 0.0.0.0 is an initramfs's word for none.
+	if via, there := v.get("gateway").addr(); there && !via.IsUnspecified() {
+		l.Routes = append(l.Routes, Route{To: defaultRoute(via.Is6()), Via: via, Metric: metric, OnLink: ok && foreign(via, p)})
 	}
 }
 
@@ -345,7 +353,12 @@ func readRoute(v value) (Route, bool) {
 	}
 	via := v.get("gateway", "via")
 	mask := v.get("netmask", "prefix")
-	to, ok := destination(v.get("destination", "network", "to"), mask, via)
+	where := v.get("destination", "network", "to")
+	if where.text() == "default" && !via.there() {
+		where.errorf("a default route needs a gateway")
+		return Route{}, false
+	}
+	to, ok := destination(where, mask, via, true)
 	if !ok {
 		return Route{}, false
 	}

@@ -54,6 +54,7 @@ func commonKeys() []string {
 	return []string{
 		"renderer", "dhcp4", "dhcp6", "dhcp4-overrides", "dhcp6-overrides", "addresses", "gateway4", "gateway6", "mtu",
 		"optional", "nameservers", "routes", "routing-policy", "accept-ra", "macaddress", "link-local", "activation-mode",
+		"dhcp4domain", "dhcp6domain",
 	}
 }
 
@@ -117,7 +118,7 @@ func (r *v2) ethernet(v value, l *Link) {
 	}
 	l.Name = v.get("set-name").name()
 	if l.Name != "" && !m.there() {
-		v.get("set-name").errorf("needs a match, which finds the device that shall get the name")
+		v.get("set-name").warnf("there is no match, so the device called %s gets the name", l.ID)
 	}
 	l.WakeOnLAN = v.get("wakeonlan").isTrue()
 }
@@ -137,6 +138,8 @@ func (r *v2) common(v value, l *Link) {
 	l.DHCP4, l.DHCP6 = v.get("dhcp4").isTrue(), v.get("dhcp6").isTrue()
 	l.DHCP4Overrides = v.get("dhcp4-overrides").overrides()
 	l.DHCP6Overrides = v.get("dhcp6-overrides").overrides()
+	v.get("dhcp4domain").domains(&l.DHCP4Overrides)
+	v.get("dhcp6domain").domains(&l.DHCP6Overrides)
 	l.MAC, l.MTU = v.get("macaddress").mac(), v.get("mtu").number(0, maxMTU)
 	l.AcceptRA, l.Optional = v.get("accept-ra").yes(), v.get("optional").isTrue()
 	mode := v.get("activation-mode").text()
@@ -147,7 +150,7 @@ func (r *v2) common(v value, l *Link) {
 		if a.is(yaml.MappingNode) && len(a.n.Content) > 0 {
 			a = value{a.r, a.n.Content[0], a.path}
 		}
-		if p, ok := a.prefix(value{r: v.r}, 0); ok {
+		if p, ok := a.prefix(value{r: v.r}, true); ok {
 			l.Addresses = appendNew(l.Addresses, p)
 		}
 	}
@@ -161,7 +164,6 @@ func (r *v2) common(v value, l *Link) {
 }
 
 func (r *v2) routes(v value, l *Link) {
-	gateways := map[int]bool{}
 	for _, key := range []string{"gateway4", "gateway6"} {
 		g := v.get(key)
 		via, ok := g.addr()
@@ -172,15 +174,16 @@ func (r *v2) routes(v value, l *Link) {
 			g.errorf("%s is of the other address family", via)
 			continue
 		}
-		gateways[len(l.Routes)] = true
-		l.Routes = append(l.Routes, Route{To: defaultRoute(via.Is6()), Via: via})
+		// It stands beside the first address of its family.
+		i := slices.IndexFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr().Is6() == via.Is6() })
+		on := i < 0 && !l.reaches(via) || i >= 0 && foreign(via, l.Addresses[i])
+		l.Routes = append(l.Routes, Route{To: defaultRoute(via.Is6()), Via: via, OnLink: on})
 	}
 	for _, item := range v.get("routes").list() {
 		if route, ok := v2route(item); ok {
 			l.Routes = append(l.Routes, route)
 		}
 	}
-	l.markOnLink(gateways)
 }
 
 func v2route(v value) (Route, bool) {
@@ -191,7 +194,7 @@ func v2route(v value) (Route, bool) {
 	v.unknown([]string{"to", "via", "from", "metric", "table", "mtu", "on-link", "type", "scope"},
 		[]string{"congestion-window", "advertised-receive-window", "advertised-mss"})
 	via := v.get("via")
-	to, ok := destination(v.get("to"), value{r: v.r}, via)
+	to, ok := destination(v.get("to"), value{r: v.r}, via, false)
 	if !ok {
 		return Route{}, false
 	}
@@ -232,7 +235,7 @@ func (r *v2) rule(v value) {
 		if !item.there() {
 			continue
 		}
-		p, ok := item.prefix(value{r: v.r}, 0)
+		p, ok := item.prefix(value{r: v.r}, false)
 		if !ok {
 			return
 		}
@@ -257,21 +260,32 @@ func (v value) overrides() Overrides {
 		UseHostname: v.get("use-hostname").yes(), UseMTU: v.get("use-mtu").yes(), UseNTP: v.get("use-ntp").yes(),
 		UseRoutes: v.get("use-routes").yes(),
 	}
-	if d := v.get("use-domains"); d.there() {
-		o.UseDomains = d.text()
-		if b, ok := boolOf(o.UseDomains); ok {
-			o.UseDomains = "false"
-			if b {
-				o.UseDomains = "true"
-			}
-		} else if o.UseDomains != "route" {
-			d.errorf("should be true, false or route, not %q", o.UseDomains)
-			o.UseDomains = ""
-		}
-	}
+	v.get("use-domains").domains(&o)
 	if m := v.get("route-metric"); m.there() {
 		n := m.number(0, maxMetric)
 		o.RouteMetric = &n
 	}
 	return o
+}
+
+// domains reads use-domains, or dhcp4domain, VMware's word for the same.
+func (v value) domains(o *Overrides) {
+	if !v.there() {
+		return
+	}
+	if o.UseDomains != "" {
+		v.errorf("there is use-domains as well; one of them has to go")
+		return
+	}
+	b, ok := boolOf(v.text())
+	switch {
+	case ok && b:
+		o.UseDomains = "true"
+	case ok:
+		o.UseDomains = "false"
+	case v.text() == "route":
+		o.UseDomains = "route"
+	default:
+		v.errorf("should be true, false or route, not %q", v.text())
+	}
 }
