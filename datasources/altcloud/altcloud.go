@@ -5,6 +5,7 @@
 package altcloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,6 +85,6 @@ func fromDrive(h *datasources.Host, b datasources.Block) (*datasources.Instance,
 		ID:          datasources.FallbackID(h, b.Name),
 		UserData:    wire.MaybeBase64(user),
 		Drive:       b.UUID,
-		Subplatform: strings.ToLower(cloud(h)) + " (/dev/" + b.Name + ")",
+		Subplatform: cmp.Or(strings.ToLower(cloud(h)), "altcloud") + " (/dev/" + b.Name + ")",
 	}, nil
 }

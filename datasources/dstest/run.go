@@ -38,7 +38,9 @@ type Want struct {
 	Error string `yaml:"error,omitempty"`
 	// Requests is how many requests Fetch may make; 0: any number.
 	Requests int `yaml:"requests,omitempty"`
-	// NoFetch: only Detect is tested.
+	// NoFetch: only Detect is tested here. Fetch needs what no folder can be, a
+	// serial port or a TFTP server; machines in QEMU have one and are held to
+	// Instance.
 	NoFetch bool `yaml:"no_fetch,omitempty"`
 	// Instance is what Fetch says: see View.
 	Instance map[string]any `yaml:"instance,omitempty"`
@@ -71,6 +73,9 @@ func runCase(t *testing.T, kind datasources.Kind, dir string) {
 		t.Fatal(err)
 	}
 	got := Want{Arg: want.Arg, NoFetch: want.NoFetch}
+	if want.NoFetch {
+		got.Instance = want.Instance
+	}
 	finding := kind.Detect(host)
 	got.Detect, got.Evidence = MatchName(finding.Match), finding.Evidence
 	if finding.Match != datasources.No && finding.Evidence == "" {
@@ -86,6 +91,9 @@ func runCase(t *testing.T, kind datasources.Kind, dir string) {
 				got.Instance = View(in)
 			}
 			got.Requests = int(inside.requests.Load())
+			if needs := (datasources.Candidate{Kind: kind}).NeedsHere(host); needs == datasources.Local && inside.network.Load() {
+				t.Error("Fetch asks a server, but the datasource says that it needs no network: see Kind.NeedsOn")
+			}
 		})
 	}
 	if *update {
@@ -215,6 +223,9 @@ func writeWant(t *testing.T, dir string, w Want) {
 type inside struct {
 	handler  http.Handler
 	requests atomic.Int32
+	// network: a server was asked that is on a network, and not at a socket
+	// whose host is a mere word.
+	network atomic.Bool
 }
 
 func insideOf(t *testing.T, dir string) *inside {
@@ -230,6 +241,9 @@ func insideOf(t *testing.T, dir string) *inside {
 
 func (i *inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	i.requests.Add(1)
+	if strings.ContainsAny(r.URL.Hostname(), ".:") {
+		i.network.Store(true)
+	}
 	w := httptest.NewRecorder()
 	done := make(chan struct{})
 	go func() { defer close(done); i.handler.ServeHTTP(w, r) }()

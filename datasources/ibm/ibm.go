@@ -22,6 +22,7 @@ var Kind = datasources.Kind{
 	Upstream: "IBMCloud",
 	Aliases:  []string{"ibmcloud"},
 	Needs:    datasources.Local,
+	NeedsOn:  needs,
 	Detect:   detect,
 	Fetch:    fetch,
 	// All of IBM's drives have the same UUID: only the machine can tell.
@@ -42,6 +43,14 @@ func detect(h *datasources.Host) datasources.Finding {
 		return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("drive %s is labelled %q on Xen", b.Name, b.Label)}
 	}
 	return datasources.Finding{}
+}
+
+// needs: the classic cloud has a drive, VPC a service.
+func needs(h *datasources.Host) datasources.Needs {
+	if isVPC(h) {
+		return datasources.Network
+	}
+	return datasources.Local
 }
 
 func isVPC(h *datasources.Host) bool { return strings.HasPrefix(h.DMI("chassis_vendor"), "IBM:Cloud") }

@@ -24,6 +24,7 @@ var Kind = datasources.Kind{
 	Name:     "maas",
 	Upstream: "MAAS",
 	Needs:    datasources.Network,
+	NeedsOn:  needs,
 	Detect:   detect,
 	Fetch:    fetch,
 }
@@ -37,6 +38,14 @@ func detect(h *datasources.Host) datasources.Finding {
 		return datasources.Finding{Match: datasources.Maybe, Evidence: "/etc/cloud has datasource.MAAS.metadata_url"}
 	}
 	return datasources.Finding{}
+}
+
+// needs: a seed folder has it all.
+func needs(h *datasources.Host) datasources.Needs {
+	if h.Seed("maas", required()...) != "" {
+		return datasources.Local
+	}
+	return datasources.Network
 }
 
 // required are the files without which it is no metadata.

@@ -31,6 +31,7 @@ var Kind = datasources.Kind{
 	Name:     "ovf",
 	Upstream: "OVF",
 	Needs:    datasources.Local,
+	NeedsOn:  needs,
 	Detect:   detect,
 	Fetch:    fetch,
 }
@@ -70,6 +71,22 @@ func detect(h *datasources.Host) datasources.Finding {
 		return datasources.Finding{Match: datasources.Maybe, Evidence: "guestinfo.ovfEnv is set"}
 	}
 	return datasources.Finding{}
+}
+
+// needs: the environment may name a server that has the rest.
+func needs(h *datasources.Host) datasources.Needs {
+	doc, _, err := find(h)
+	if err != nil {
+		return datasources.Local
+	}
+	props, err := wire.OVFProperties(doc)
+	if err != nil {
+		return datasources.Local
+	}
+	if _, seed, err := instance(h, props); err != nil || seed == "" {
+		return datasources.Local
+	}
+	return datasources.Network
 }
 
 func ovfEnv(h *datasources.Host) string {
@@ -251,10 +268,12 @@ func addSeed(ctx context.Context, env datasources.Env, in *datasources.Instance,
 	}
 	s := imds.Service{Bases: []string{seed}, OwnBases: true, AnyRedirect: true}
 	c := s.Open(env)
+	var meta []byte
 	if strings.HasSuffix(seed, "/") {
 		s.Bases[0] = strings.TrimSuffix(seed, "/")
 		c = s.Open(env)
-		meta, err := c.Optional(ctx, "/meta-data")
+		var err error
+		meta, err = c.Optional(ctx, "/meta-data")
 		if err != nil {
 			return fmt.Errorf("seedfrom: %w", err)
 		}
@@ -273,8 +292,8 @@ func addSeed(ctx context.Context, env datasources.Env, in *datasources.Instance,
 	if strings.HasSuffix(seed, "/") {
 		path = "/user-data"
 	}
-	user, err := c.Optional(ctx, path)
-	if err != nil {
+	user, err := c.Get(ctx, path)
+	if err != nil && (meta == nil || !errors.Is(err, imds.ErrAbsent)) {
 		return fmt.Errorf("seedfrom: %w", err)
 	}
 	if in.UserData == nil {

@@ -111,7 +111,7 @@ func fetchIMC(h *datasources.Host) (*datasources.Instance, error) {
 
 // fromIMC makes an Instance of a specification in VMware's own terms.
 func fromIMC(h *datasources.Host, c imc) (*datasources.Instance, error) {
-	in := &datasources.Instance{ID: cmp.Or(c.get("MISC", "INSTANCE-ID"), strings.ToLower(h.DMI("product_uuid")))}
+	in := &datasources.Instance{ID: cmp.Or(c.get("MISC", "INSTANCE-ID"), datasources.FallbackID(h, imcFile))}
 	in.Hostname = wire.Hostname(c.get("NETWORK", "HOSTNAME"))
 	if d := c.get("NETWORK", "DOMAINNAME"); d != "" && in.Hostname != "" && !strings.Contains(in.Hostname, ".") {
 		in.Hostname += "." + d

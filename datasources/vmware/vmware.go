@@ -24,6 +24,7 @@ var Kind = datasources.Kind{
 	Name:     "vmware",
 	Upstream: "VMware",
 	Needs:    datasources.Local,
+	NeedsOn:  needs,
 	Detect:   detect,
 	Fetch:    fetch,
 	Report:   report,
@@ -53,6 +54,23 @@ func detect(h *datasources.Host) datasources.Finding {
 		return datasources.Finding{Match: datasources.Yes, Evidence: "guestinfo has keys of RancherOS"}
 	}
 	return datasources.Finding{}
+}
+
+// needs: RancherOS's keys may say that the user-data is on a server.
+func needs(h *datasources.Host) datasources.Needs {
+	vars, err := guestinfo.Open(h)
+	if err != nil || h.Exists(imcFile) {
+		return datasources.Local
+	}
+	for _, k := range []string{"metadata", "userdata", "vendordata", "cloud-init.config.data", "coreos.config.data"} {
+		if reader(vars)(k) != "" {
+			return datasources.Local // the first three go before, and data before a URL
+		}
+	}
+	if reader(vars)("cloud-init.config.url") != "" || reader(vars)("coreos.config.url") != "" {
+		return datasources.Network
+	}
+	return datasources.Local
 }
 
 // reader is for keys whose absence and whose failure mean the same.

@@ -2,6 +2,7 @@ package drive
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -24,6 +25,8 @@ func source(t *testing.T) string {
 	for name, content := range map[string]string{
 		"user-data": "#cloud-config\n", "meta-data": "instance-id: i-1\n",
 		"openstack/latest/meta_data.json": `{"uuid":"x"}`, long: "long",
+		// Neither is a multiple of any sector or cluster.
+		"openstack/latest/user_data": large(600), "openstack/latest/vendor_data.json": large(70_001),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
@@ -33,6 +36,15 @@ func source(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// large is text of n bytes, no part of which is like another.
+func large(n int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		fmt.Fprintf(&b, "%d ", i)
+	}
+	return b.String()[:n]
 }
 
 // makers are the ways in which people make drives.
@@ -80,9 +92,10 @@ func TestDrivesMadeByAnyToolAreRead(t *testing.T) {
 			for name, want := range map[string]string{
 				"user-data": "#cloud-config\n", "/meta-data": "instance-id: i-1\n",
 				"openstack/latest/meta_data.json": `{"uuid":"x"}`,
+				"openstack/latest/user_data":      large(600), "openstack/latest/vendor_data.json": large(70_001),
 			} {
 				if got, err := d.Read(name); string(got) != want || err != nil {
-					t.Errorf("Read(%s) = %q, %v, want %q", name, got, err, want)
+					t.Errorf("Read(%s) = %d bytes %.50q, %v, want %d bytes %.50q", name, len(got), got, err, len(want), want)
 				}
 			}
 			if _, err := d.Read("openstack/none"); !errors.Is(err, fs.ErrNotExist) {

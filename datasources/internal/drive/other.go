@@ -97,7 +97,23 @@ func (l library) open(name string) (io.Reader, error) {
 		}
 		at = path.Join(at, found)
 	}
-	return l.FileSystem.OpenFile("/"+at, os.O_RDONLY)
+	f, err := l.FileSystem.OpenFile("/"+at, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	// A FAT file that is read in more than one piece ends for the library where
+	// its last cluster does (v1.9.4).
+	return whole{io.LimitReader(f, st.Size()), f}, nil
+}
+
+// whole is a file up to its size.
+type whole struct {
+	io.Reader
+	io.Closer
 }
 
 func (l library) list(dir string) ([]string, error) {
