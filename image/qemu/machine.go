@@ -3,6 +3,7 @@ package qemu
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,11 @@ type Machine struct {
 	Major int
 	// SSHPort on this machine leads to port 22 of the guest.
 	SSHPort int
+	// Tap is a link of this machine that takes the place of QEMU's own network.
+	Tap string
+	// MACs are the hardware addresses of the network cards, of which the first is
+	// on the network and the others lead nowhere. Empty: one card.
+	MACs []string
 	// Disk is the file of the state disk, or "".
 	Disk string
 	// Cloud says what the machine believes.
@@ -69,12 +75,7 @@ func (m Machine) Args() []string {
 	for _, s := range m.Cloud.SMBIOS {
 		args = append(args, "-smbios", s)
 	}
-	netdev := fmt.Sprintf("user,id=n0,hostfwd=tcp:127.0.0.1:%d-:22", m.SSHPort)
-	if m.Cloud.Metadata != "" {
-		// slirp forwards only addresses of its own network.
-		netdev += ",net=169.254.0.0/16,host=169.254.0.2,guestfwd=tcp:169.254.169.254:80-cmd:" + m.Cloud.Metadata
-	}
-	args = append(args, "-netdev", netdev, "-device", "virtio-net-pci,netdev=n0")
+	args = append(args, m.network()...)
 	if m.Disk != "" {
 		// Named devices come in the order in which they stand here: this is vda.
 		args = append(args, "-drive", "if=none,id=state,cache=writeback,format="+format(m.Disk)+",file="+m.Disk,
@@ -90,6 +91,30 @@ func (m Machine) Args() []string {
 			"-device", fmt.Sprintf("virtio-blk-pci,drive=d%d,bootindex=%d", n, 10+n))
 	}
 	return append(append(args, m.start()...), m.More...)
+}
+
+// network is the cards and what they are plugged into.
+func (m Machine) network() []string {
+	netdev := "tap,id=n0,script=no,downscript=no,ifname=" + m.Tap
+	if m.Tap == "" {
+		netdev = fmt.Sprintf("user,id=n0,hostfwd=tcp:127.0.0.1:%d-:22", m.SSHPort)
+		if m.Cloud.Metadata != "" {
+			// slirp forwards only addresses of its own network.
+			netdev += ",net=169.254.0.0/16,host=169.254.0.2,guestfwd=tcp:169.254.169.254:80-cmd:" + m.Cloud.Metadata
+		}
+	}
+	args := []string{"-netdev", netdev}
+	for i, mac := range slices.Concat(m.MACs, []string{""})[:max(1, len(m.MACs))] {
+		card := "virtio-net-pci"
+		if i == 0 {
+			card += ",netdev=n0"
+		}
+		if mac != "" {
+			card += ",mac=" + mac
+		}
+		args = append(args, "-device", card)
+	}
+	return args
 }
 
 // start is how the machine comes to its kernel.

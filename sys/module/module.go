@@ -124,9 +124,9 @@ func (s *Set) Match(modalias string) []string {
 	if s.aliases == nil {
 		s.readAliases()
 	}
-	bus, _, _ := strings.Cut(modalias, ":")
+	modalias = flat(modalias)
 	var names []string
-	for _, a := range s.aliases[bus] {
+	for _, a := range s.aliases[bus(modalias)] {
 		if ok, _ := filepath.Match(a.pattern, modalias); ok {
 			names = append(names, a.name)
 		}
@@ -144,10 +144,20 @@ func (s *Set) readAliases() {
 		if len(f) != 3 || f[0] != "alias" {
 			return
 		}
-		bus, _, _ := strings.Cut(f[1], ":")
-		s.aliases[bus] = append(s.aliases[bus], alias{f[1], canonical(f[2])})
+		pattern := flat(f[1])
+		s.aliases[bus(pattern)] = append(s.aliases[bus(pattern)], alias{pattern, canonical(f[2])})
 	})
 }
+
+// bus is the first word of a device or pattern. Patterns of ACPI and DMI spell
+// theirs with a star: acpi*:VMBUS:*.
+func bus(alias string) string {
+	b, _, _ := strings.Cut(alias, ":")
+	return strings.TrimRight(b, "*")
+}
+
+// flat is without slashes, at which a star would end; DMI has dates in it.
+func flat(alias string) string { return strings.ReplaceAll(alias, "/", "|") }
 
 // ColdPlug loads the modules of every device below sys (usually "/sys") and
 // returns the names that it loaded. A driver can make new devices appear, so

@@ -3,6 +3,7 @@ package module
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,7 +30,8 @@ func open(t *testing.T) (*Set, *[]string) {
 		"modules.dep": "kernel/virtio-net.ko: kernel/failover2.ko kernel/failover.ko\n" +
 			"kernel/failover2.ko: kernel/failover.ko\nkernel/failover.ko:\nkernel/isofs.ko.xz:\n",
 		"modules.builtin": "kernel/virtio_ring.ko\n",
-		"modules.alias":   "# comment\nalias virtio:d00000001v* virtio_net\nalias pci:v*d* other\nalias fs-iso9660 isofs\n",
+		"modules.alias": "# comment\nalias virtio:d00000001v* virtio_net\nalias pci:v*d* other\nalias fs-iso9660 isofs\n" +
+			"alias acpi*:VMBUS:* hv-vmbus\nalias acpi*:QEMU0002:* qemu_fw_cfg\nalias dmi*:svnMicrosoft*:pnVirtual* hv\n",
 	})
 	s, err := OpenDir(dir)
 	if err != nil {
@@ -60,6 +62,22 @@ func TestBuiltInIsLoaded(t *testing.T) {
 	s, got := open(t)
 	if err := s.Load("virtio-ring", ""); err != nil || len(*got) != 0 {
 		t.Errorf("Load = %v, inserted %v", err, *got)
+	}
+}
+
+func TestDevicesMatchTheirDrivers(t *testing.T) {
+	s, _ := open(t)
+	for device, want := range map[string]string{
+		"virtio:d00000001v00001AF4": "virtio_net",
+		"acpi:VMBUS:":               "hv_vmbus",
+		"acpi:QEMU0002:":            "qemu_fw_cfg",
+		"dmi:bvnX:bd04/01/2014:svnMicrosoftCorporation:pnVirtualMachine:": "hv",
+		"virtio:d00000002v00001AF4":                                       "",
+		"acpi:PNP0501:":                                                   "",
+	} {
+		if got := strings.Join(s.Match(device), " "); got != want {
+			t.Errorf("Match(%s) = %q, want %q", device, got, want)
+		}
 	}
 }
 

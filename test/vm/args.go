@@ -23,8 +23,16 @@ func (m Machine) args(t testing.TB, port int) []string {
 		Out: filepath.Dir(Out(t, "ros.iso")), Memory: cmp.Or(m.Mem, 1024), CPUs: cmp.Or(m.CPUs, 2), Major: major,
 		SSHPort: port, Disk: m.Disk, Append: m.Append, NoDisc: m.NoDisc, Once: true, More: m.Args,
 	}
-	if m.UserData != "-" {
+	switch {
+	case m.Recorded != nil:
+		q.Cloud, q.MACs = m.Recorded.Cloud, m.Recorded.MACs
+		q.Append = strings.TrimSpace(m.Recorded.Append + " " + q.Append)
+		q.More = slices.Concat(m.Recorded.Args, q.More)
+	case m.UserData != "-":
 		q.Cloud = m.cloud(t)
+	}
+	if m.Network != nil {
+		q.Tap = m.Network.Link
 	}
 	q.Cloud.Drives = append(q.Cloud.Drives, m.Drives...)
 	if m.Monitor != "" {
