@@ -31,8 +31,8 @@ func (m Machine) args(t testing.TB, port int) []string {
 	case m.UserData != "-":
 		q.Cloud = m.cloud(t)
 	}
-	if m.Network != nil {
-		q.Tap = m.Network.Link
+	if m.In != nil {
+		q.Tap = m.In.Link
 	}
 	q.Cloud.Drives = append(q.Cloud.Drives, m.Drives...)
 	if m.Monitor != "" {

@@ -75,6 +75,7 @@ var clouds = []cloud{
 	{name: "openstack/nova", serve: []string{"fe80::a9fe:a9fe"}, ipv6: true},
 	{name: "oracle/two-vnics"},
 	{name: "ovf/cd"},
+	{name: "ovf/seedfrom", serve: []string{"192.0.2.1"}},
 	{name: "packet/tinkerbell", serve: []string{"192.0.2.1:50061"}},
 	{name: "proxmox/cd"},
 	{name: "rbxcloud/drive"},
@@ -121,7 +122,7 @@ func (c cloud) boot(t *testing.T) {
 	kind, name, _ := strings.Cut(c.name, "/")
 	dir := filepath.Join(top(), "datasources", kind, "testdata", name)
 	want := dstest.ReadWant(t, dir)
-	m := Machine{Mem: 384, CPUs: 1, Recorded: NewRecorded(t, dir), Network: NewNetwork(t, c.plan(t, dir))}
+	m := Machine{Mem: 384, CPUs: 1, Recorded: NewRecorded(t, dir), In: NewNetwork(t, c.plan(t, dir))}
 	m.Disk = m.Recorded.Disk
 	if c.host != nil {
 		b, err := os.ReadFile(filepath.Join(dir, "serial.json"))
@@ -151,7 +152,7 @@ func (c cloud) boot(t *testing.T) {
 // plan is the network of the cloud.
 func (c cloud) plan(t *testing.T, dir string) Plan {
 	p := Plan{Names: c.names, IPv6: c.ipv6}
-	if tftp := filepath.Join(dir, "tftp"); exists(tftp) {
+	if tftp, err := filepath.Abs(filepath.Join(dir, "tftp")); err == nil && exists(tftp) {
 		p.TFTP = tftp
 	}
 	if !exists(filepath.Join(dir, "http")) {

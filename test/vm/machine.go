@@ -39,9 +39,9 @@ type Machine struct {
 	// talks on its standard input and output.
 	Metadata string
 	// Recorded is a machine of datasources/NAME/testdata in the place of
-	// Datasource, and Network the network that it is in.
+	// Datasource, and In the network that it is in.
 	Recorded *Recorded
-	Network  *Network
+	In       *Network
 	// Drives are more read-only drives: an image file each.
 	Drives []string
 	// Disk is the state disk, or one with a system; see NewDisk.
@@ -145,7 +145,7 @@ func Start(t testing.TB, m Machine) *VM {
 	var stderr strings.Builder
 	v.cmd.Stderr = &stderr
 	v.started = time.Now()
-	if err := m.Network.start(v.cmd); err != nil {
+	if err := m.In.start(v.cmd); err != nil {
 		t.Fatalf("start QEMU: %v; apt-get install qemu-system-x86", err)
 	}
 	read := make(chan struct{})

@@ -46,7 +46,8 @@ func NewRecorded(t testing.TB, dir string) *Recorded {
 		}
 	}
 	for _, word := range h.CmdlineWords() {
-		if !strings.HasPrefix(word, "console=") { // ours is where the test reads
+		// The test reads our console, at our loudness.
+		if !strings.HasPrefix(word, "console=") && word != "quiet" {
 			r.Append += " " + word
 		}
 	}
