@@ -37,6 +37,11 @@ func FromConfig(c *cloudconfig.Config) Settings {
 	n := c.Rancher.Network
 	cfg, problems := network.FromRancher(rancherOf(n))
 	problems = append(problems, joinWifi(cfg, n.WifiNetworks)...)
+	if len(n.ModemNetworks) > 0 {
+		problems = append(problems, network.Problem{
+			Path: "modem_networks", Severity: network.Warning, Message: "nothing here dials by modem: run a service that does",
+		})
+	}
 	if len(n.Interfaces) == 0 && c.CloudNetwork != nil {
 		cloud := *c.CloudNetwork
 		cloud.PreCommands = append(cfg.PreCommands, cloud.PreCommands...)

@@ -120,3 +120,10 @@ rancher:
 		t.Error("wpaConf(): no error for a line break")
 	}
 }
+
+func TestModemsAreNamedAsWhatIsNotDone(t *testing.T) {
+	s := configOf(t, "rancher: {network: {modem_networks: {a: {apn: internet}}}}\n", nil)
+	if len(s.Problems) != 1 || s.Problems[0].Path != "modem_networks" || s.Problems[0].Severity != network.Warning {
+		t.Errorf("problems = %v", s.Problems)
+	}
+}

@@ -183,3 +183,24 @@ func TestTheServiceRenewsItsIPv6Lease(t *testing.T) {
 	}
 	r.stop()
 }
+
+func TestALinkThatIsSlowerThanTheFirstGoesOnAsking(t *testing.T) {
+	first := newWire(t, "eth0", "10.1.0.1/24")
+	first.dnsmasq(t, "--dhcp-range=10.1.0.50,10.1.0.60,1h", "--dhcp-option=option:router,10.1.0.1")
+	slow := newWire(t, "eth1", "10.2.0.1/24")
+	o := testOptions(t)
+	o.Linger = true
+	res, err := Up(t.Context(), dhcpOn("eth0", "eth1"), o)
+	if err != nil || res.First != "eth0" {
+		t.Fatalf("Up() = %+v, %v", res, err)
+	}
+	slow.dnsmasq(t, "--dhcp-range=10.2.0.50,10.2.0.60,1h", "--dhcp-option=option:router,10.2.0.1")
+	await(t, "a lease of the slower link", func() bool { return has(t, "addr", "show", "eth1", "inet 10.2.0.") })
+	res.Stop()
+	// Whoever comes next finds both.
+	for _, link := range []string{"eth0", "eth1"} {
+		if _, err := os.Stat(leasePath(o.LeaseDir, link)); err != nil {
+			t.Errorf("lease of %s: %v", link, err)
+		}
+	}
+}

@@ -27,7 +27,11 @@ type Options struct {
 	LeaseDir string
 	// Hooks: run the config's commands.
 	Hooks bool
-	Log   *slog.Logger
+	// Linger: links that have not answered when Up returns go on asking until
+	// Result.Stop. What the caller looks for may be behind another link than the
+	// first one.
+	Linger bool
+	Log    *slog.Logger
 }
 
 // A Result says what Up did, link by link.
@@ -43,6 +47,8 @@ type Result struct {
 	// Problems are parts of the config that make no sense on this machine.
 	Problems []string      `json:"problems,omitempty"`
 	Took     time.Duration `json:"took"`
+	// Stop ends what lingers and waits for it.
+	Stop func() `json:"-"`
 }
 
 // A LinkRecord says how one link fared.
@@ -80,9 +86,14 @@ func Up(ctx context.Context, cfg *network.Config, o Options) (*Result, error) {
 	if timeout == 0 {
 		timeout = m.timeout()
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	work, stop := context.WithCancel(ctx)
+	ctx, cancel := context.WithTimeout(work, timeout)
 	defer cancel()
+	if !o.Linger {
+		work = ctx
+	}
 	if err := m.start(ctx); err != nil {
+		stop()
 		return nil, err
 	}
 	if err := m.keepHooks(); err != nil {
@@ -101,22 +112,28 @@ func Up(ctx context.Context, cfg *network.Config, o Options) (*Result, error) {
 			}
 			wg.Go(func() {
 				began := time.Now()
-				r := w.ask(ctx)
+				r := w.ask(work)
 				r.Name, r.Took, r.bonus = t.Name, time.Since(began), w.bonus
 				events <- r
 			})
 		}
 	}
 	c.collect(ctx, res, events)
-	cancel()
-	wg.Wait()
-	close(events)
-	for r := range events { // Those that were done in the same moment.
-		res.Links = append(res.Links, r)
+	res.Stop = sync.OnceFunc(func() {
+		stop()
+		wg.Wait()
+	})
+	if !o.Linger || res.First == "" {
+		res.Stop()
+		close(events)
+		for r := range events { // Those that were done in the same moment.
+			res.Links = append(res.Links, r)
+		}
 	}
-	res.Leases, res.Took = m.leases, time.Since(start)
-	res.DNS = DNS(m.cfg, m.targets, m.leases, network.DNS{})
-	res.Hostname = Hostname("", m.targets, m.leases, "")
+	targets, res.Leases = m.snapshot()
+	res.Took = time.Since(start)
+	res.DNS = DNS(m.cfg, targets, res.Leases, network.DNS{})
+	res.Hostname = Hostname("", targets, res.Leases, "")
 	if res.First == "" {
 		return res, fmt.Errorf("network: %w after %s; links asked: %s", ErrNoAddress, res.Took.Round(time.Millisecond), linkNames(targets))
 	}
@@ -177,6 +194,9 @@ func (m *machine) start(ctx context.Context) error {
 	m.adopt()
 	if m.opts.Hooks {
 		for _, t := range m.targets {
+			if t.Config.Kind == network.Loopback {
+				continue // It is up before anybody could do anything.
+			}
 			m.before(ctx, t.Name, t.Config.PreUp)
 		}
 	}

@@ -79,7 +79,8 @@ func bringUp(ctx context.Context, needs datasources.Needs) error {
 		_, err := netconf.LinkUp(ctx, netconf.Options{})
 		return err
 	}
-	_, err := netconf.Up(ctx, nil, netconf.Options{})
+	// What lingers ends with this process.
+	_, err := netconf.Up(ctx, nil, netconf.Options{Linger: true})
 	return err
 }
 

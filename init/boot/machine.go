@@ -26,6 +26,8 @@ type machine struct {
 	modules *module.Set
 	// state is the device of the state disk; empty: we run from RAM.
 	state string
+	// stopNetwork ends the search for more of the network that bringUp began.
+	stopNetwork func()
 }
 
 // Main is process 1. It does not come back while the machine is well.

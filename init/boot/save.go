@@ -18,6 +18,11 @@ import (
 // runSave finds out which cloud we are in, and keeps what it says as layers of
 // config. A machine that was saved before and has not changed asks nobody.
 func runSave(ctx context.Context, m *machine) error {
+	defer func() {
+		if m.stopNetwork != nil {
+			m.stopNetwork()
+		}
+	}()
 	report, err := save.Run(ctx, save.Options{
 		Root: "/", Kinds: all.Kinds(), Names: m.config.Rancher.CloudInit.Datasources,
 		BringUp: m.bringUp, Pool: true, Log: m.log,
@@ -46,10 +51,11 @@ func (m *machine) bringUp(ctx context.Context, needs datasources.Needs) error {
 		return err
 	}
 	settings := netconf.FromConfig(m.config)
-	result, err := netconf.Up(ctx, settings.Network, netconf.Options{Log: m.log, Hooks: true})
+	result, err := netconf.Up(ctx, settings.Network, netconf.Options{Log: m.log, Hooks: true, Linger: true})
 	if err != nil {
 		return fmt.Errorf("bring the network up: %w", err)
 	}
+	m.stopNetwork = result.Stop
 	dns := result.DNS
 	if len(dns.Nameservers) == 0 {
 		dns = settings.DefaultDNS
