@@ -53,7 +53,7 @@ func (m Machine) cloud(t testing.TB) qemu.Cloud {
 	if m.UserData == "" {
 		m.UserData = "#cloud-config\n"
 	}
-	u := qemu.User{Data: []byte(m.UserData), Keys: []string{PublicKey(t)}, Hostname: "given", ID: cmp.Or(m.ID, "test-1"), Network: []byte(m.Network)}
+	u := qemu.User{Data: []byte(m.UserData), Keys: []string{PublicKey(t)}, Hostname: "given", ID: cmp.Or(m.ID, "test-1"), Network: []byte(m.NetworkConfig)}
 	c, err := qemu.NewCloud(cmp.Or(m.Datasource, "nocloud"), t.TempDir(), Out(t, "ros-image"), u, func(label, dir, out string) error {
 		b, err := exec.Command("xorriso", "-as", "mkisofs", "-quiet", "-J", "-r", "-V", label, "-o", out, dir).CombinedOutput()
 		if err != nil {

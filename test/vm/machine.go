@@ -33,8 +33,8 @@ type Machine struct {
 	ID string
 	// UserData is handed over by the datasource. "-" leaves the datasource out.
 	UserData string
-	// Network is a network-config for nocloud.
-	Network string
+	// NetworkConfig is handed over by nocloud.
+	NetworkConfig string
 	// Metadata replaces the datasource's own metadata service: a command that
 	// talks on its standard input and output.
 	Metadata string
