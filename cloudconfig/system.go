@@ -20,7 +20,8 @@ type System struct {
 	Rsyslog Rsyslog `yaml:"rsyslog"`
 	// RandomSeed is fed to the kernel's random number generator.
 	RandomSeed RandomSeed `yaml:"random_seed"`
-	// DisableEC2Metadata takes the route to the metadata service away.
+	// DisableEC2Metadata takes the routes to the metadata services of all clouds
+	// away, from containers too.
 	DisableEC2Metadata bool `yaml:"disable_ec2_metadata"`
 }
 

@@ -8,6 +8,7 @@ package datasources
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -68,6 +69,9 @@ type Kind struct {
 	// Report tells the cloud that provisioning is done or has failed (err), if
 	// it expects to hear. May be nil.
 	Report func(ctx context.Context, env Env, in *Instance, err error) error
+	// Publish tells the cloud our public host keys, by type, where it shows them to
+	// who wants to log in. ErrNotTaken says that this one does not. May be nil.
+	Publish func(ctx context.Context, env Env, keys map[string]string) error
 	// Same says without any network whether this machine is still the instance
 	// that was saved: the cheap check at a reboot. Nil: compare DMI identity.
 	Same func(h *Host, saved Identity) bool
@@ -91,6 +95,10 @@ type Env struct {
 	Pool bool
 	Log  *slog.Logger
 }
+
+// ErrNotTaken is Publish's error where the cloud has a place for host keys, but it
+// is switched off.
+var ErrNotTaken = errors.New("the cloud takes no host keys of this machine")
 
 // Waiting is Fetch's error on a machine that its cloud has made in advance and
 // that nobody has taken yet. It is asked again, over a network brought up anew.

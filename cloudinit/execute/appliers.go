@@ -42,6 +42,7 @@ var table = []struct {
 	{Applier{"ssh_host_keys", Console, Boot, sshHostKeys}, Instance},
 	{Applier{"ssh_keys", Console, Boot, sshKeys}, Instance},
 	{Applier{"sshd", Console, Boot, sshd}, Instance},
+	{Applier{"ssh_publish_hostkeys", Console, Instance, publishHostKeys}, Instance},
 	{Applier{"ssh_import_id", Console, Instance, sshImportID}, Instance},
 	{Applier{"write_files", Console, Boot, writeFiles}, Instance},
 	{Applier{"departed", Console, Boot, departed}, Boot},

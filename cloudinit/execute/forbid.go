@@ -10,7 +10,18 @@ import (
 )
 
 // metadata are the addresses at which clouds answer questions of a machine.
-var metadata = [...]string{"169.254.169.254", "fd00:ec2::254"}
+// Azure's wire server is not among them: it is that cloud's DNS and DHCP too.
+// Neither is Scaleway's, which must hear at the end that we are done, and tells
+// user-data to root alone.
+var metadata = [...]string{
+	"169.254.169.254",    // most
+	"fd00:ec2::254",      // EC2
+	"fd20:ce::254",       // Google
+	"fd00:c1::a9fe:a9fe", // Oracle
+	"fd00:a9fe:a9fe::1",  // Akamai
+	"100.100.100.200",    // Alibaba
+	"169.254.0.23",       // Tencent
+}
 
 // ForbidMetadata adds routes that refuse every connection to them.
 func (linux) ForbidMetadata() error {

@@ -8,8 +8,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -182,83 +180,6 @@ func (t *Target) publicHostKeys() map[string]string {
 		}
 	}
 	return all
-}
-
-// keysToConsole prints the host keys, so that who sees the console can check
-// the machine that he logs in to.
-func keysToConsole(_ context.Context, t *Target, c *cloudconfig.Config) error {
-	if !is(c.SSH.EmitKeysToConsole, true) {
-		return Skip("ssh.emit_keys_to_console is false")
-	}
-	keys := t.publicHostKeys()
-	if len(keys) == 0 || t.Console == nil {
-		return Skip("there are no host keys to print, or no console")
-	}
-	t.say("-----BEGIN SSH HOST KEY FINGERPRINTS-----")
-	for _, kind := range sortedKeys(keys) {
-		if !contains(c.SSHFingerprintConsoleBlacklist, kind) {
-			t.say("%s (%s)", Fingerprint(keys[kind]), strings.ToUpper(kind))
-		}
-	}
-	t.say("-----END SSH HOST KEY FINGERPRINTS-----\n-----BEGIN SSH HOST KEY KEYS-----")
-	for _, kind := range sortedKeys(keys) {
-		if !contains(c.SSHKeyConsoleBlacklist, kind) {
-			t.say("%s", keys[kind])
-		}
-	}
-	t.say("-----END SSH HOST KEY KEYS-----")
-	return nil
-}
-
-// authkeyFingerprints prints who may log in.
-func authkeyFingerprints(_ context.Context, t *Target, c *cloudconfig.Config) error {
-	if c.NoSSHFingerprints || t.Console == nil {
-		return Skip("no_ssh_fingerprints is set, or there is no console")
-	}
-	want, _ := t.wanted(c)
-	db, err := t.accounts()
-	if err != nil {
-		return err
-	}
-	for _, w := range want {
-		u, ok := db.User(w.Name)
-		if !ok {
-			continue
-		}
-		b, err := t.Tree.ReadFileBelow(u.Home, u.Home+"/.ssh/authorized_keys")
-		if err != nil {
-			continue // nobody logs in by key there
-		}
-		for line := range strings.Lines(string(b)) {
-			if f := strings.Fields(line); len(f) >= 2 && looksLikeKey(line) && Fingerprint(line) != "" {
-				t.say("ci-info: %s may log in with %s %s", u.Name, f[0], Fingerprint(line))
-			}
-		}
-	}
-	return nil
-}
-
-func contains(list []string, kind string) bool {
-	for _, s := range list {
-		if s == kind || strings.Contains(s, kind) {
-			return true
-		}
-	}
-	return false
-}
-
-// Fingerprint is that of a public key, as ssh-keygen -l prints it.
-func Fingerprint(line string) string {
-	f := strings.Fields(line)
-	if len(f) < 2 {
-		return ""
-	}
-	b, err := base64.StdEncoding.DecodeString(f[1])
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(b)
-	return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
 }
 
 // sshd says in sshd's config whether passwords are taken.

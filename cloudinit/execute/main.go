@@ -75,6 +75,8 @@ func parse(args []string, stderr io.Writer) (*flags, error) {
 type Program struct {
 	// CheckIn is Target.CheckIn.
 	CheckIn func(ctx context.Context, failed error) (told bool, err error)
+	// Publish is Target.Publish.
+	Publish func(ctx context.Context, keys map[string]string) (told bool, err error)
 }
 
 // Main is the program cloud-init-execute.
@@ -110,7 +112,7 @@ func (f *flags) run(ctx context.Context, p Program) (*Report, error) {
 		return nil, err
 	}
 	t := New(tr)
-	t.Chroot, t.CheckIn = f.chroot, p.CheckIn
+	t.Chroot, t.CheckIn, t.Publish = f.chroot, p.CheckIn, p.Publish
 	done := t.OpenOutput()
 	defer done()
 	o := Options{Again: f.again}

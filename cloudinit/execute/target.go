@@ -69,6 +69,9 @@ type Target struct {
 	// CheckIn tells the cloud how provisioning went, where the cloud expects to
 	// hear, and says whether it did; nil: nobody to tell.
 	CheckIn func(ctx context.Context, failed error) (told bool, err error)
+	// Publish tells the cloud our public host keys; told is false where it does not
+	// want them. Nil: nobody to tell.
+	Publish func(ctx context.Context, keys map[string]string) (told bool, err error)
 	// Later are programs to start when everything is recorded: the shutdown of
 	// power_state.
 	Later [][]string

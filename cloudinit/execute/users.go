@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,9 +21,6 @@ import (
 
 // OurUser is the login of our OS; `default` in users means it.
 const OurUser = "rancher"
-
-// sudoers is where the rules of users go, as cloud-init calls it.
-const sudoers = "/etc/sudoers.d/90-cloud-init-users"
 
 // A login is where a user's files go.
 type login struct {
@@ -134,7 +132,7 @@ func (t *Target) wanted(c *cloudconfig.Config) (all []cloudconfig.User, def *clo
 }
 
 // users makes the groups and accounts.
-func users(_ context.Context, t *Target, c *cloudconfig.Config) error {
+func users(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	db, err := t.accounts()
 	if err != nil {
 		return err
@@ -150,7 +148,14 @@ func users(_ context.Context, t *Target, c *cloudconfig.Config) error {
 		}
 	}
 	var made []accounts.User
+	fresh := map[string]bool{}
 	for _, u := range want {
+		if err := t.checkUser(u, def); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		_, there := db.User(u.Name)
+		fresh[u.Name] = !there
 		a, err := t.account(db, u, t.passwordNames(c, def))
 		if err != nil {
 			errs = append(errs, err)
@@ -173,7 +178,22 @@ func users(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	for _, a := range made {
 		errs = append(errs, t.makeHome(a))
 	}
-	return errors.Join(append(errs, t.writeSudo(want), t.writeDoas(want))...)
+	return errors.Join(append(errs, t.writeSudo(want), t.writeDoas(want), t.seLinux(ctx, want, fresh))...)
+}
+
+// checkUser says what of an entry cannot be.
+func (t *Target) checkUser(u cloudconfig.User, def *cloudconfig.User) error {
+	switch {
+	case u.SnapUser != "":
+		return fmt.Errorf("user %s: snapuser: accounts of Ubuntu's store are not made here: use name and ssh_import_id", cmp.Or(u.Name, u.SnapUser))
+	case !u.SSHRedirectUser.Bool(false):
+		return nil
+	case len(u.SSHAuthorizedKeys)+len(u.SSHImportID) > 0:
+		return fmt.Errorf("user %s: ssh_redirect_user sends away whom the keys would let in: leave out the one or the other", u.Name)
+	case def == nil || def.Name == u.Name:
+		t.Warn("user %s: ssh_redirect_user: there is no default user to send people to", u.Name)
+	}
+	return nil
 }
 
 // account makes one account, or brings the one that is there up to date.
@@ -250,7 +270,8 @@ func (t *Target) password(db *accounts.DB, u cloudconfig.User, made, setElsewher
 	if hash == "" && made {
 		hash = u.Passwd.Reveal()
 	}
-	if plain := u.PlainTextPasswd.Reveal(); plain != "" && !accounts.Matches(db.Hash(u.Name), plain) {
+	// Of a hash and a text the hash counts, as upstream has it.
+	if plain := u.PlainTextPasswd.Reveal(); u.HashedPasswd == "" && plain != "" && !accounts.Matches(db.Hash(u.Name), plain) {
 		var err error
 		if hash, err = accounts.Crypt(plain); err != nil {
 			return err
@@ -343,51 +364,4 @@ func (t *Target) shell() string {
 		return "/bin/bash"
 	}
 	return "/bin/sh"
-}
-
-// writeSudo writes the sudo rules of all users into one file.
-func (t *Target) writeSudo(all []cloudconfig.User) error {
-	var b strings.Builder
-	for _, u := range all {
-		for _, rule := range u.Sudo {
-			if strings.ContainsAny(rule, "\n\r\x00") {
-				return fmt.Errorf("user %s: sudo: a rule is one line", u.Name)
-			}
-			fmt.Fprintf(&b, "%s %s\n", u.Name, rule)
-		}
-	}
-	if b.Len() == 0 {
-		_, err := t.Tree.Remove(sudoers)
-		return err
-	}
-	return t.write(sudoers, "# Written from users in the cloud-config.\n"+b.String(), 0o440)
-}
-
-// doasConf holds rules of the image too; ours stand between marks.
-const (
-	doasConf  = "/etc/doas.conf"
-	doasBegin = "# begin of users in the cloud-config: do not edit"
-	doasEnd   = "# end of users in the cloud-config"
-)
-
-// writeDoas does the same for doas.
-func (t *Target) writeDoas(all []cloudconfig.User) error {
-	var rules []string
-	for _, u := range all {
-		for _, rule := range u.Doas {
-			if rule = oneLine(rule); !slices.Contains(strings.Fields(rule), u.Name) {
-				return fmt.Errorf("user %s: doas: the rule %q is for somebody else", u.Name, rule)
-			}
-			rules = append(rules, rule)
-		}
-	}
-	have, err := t.Tree.ReadFile(doasConf)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	text := blockOf(string(have), doasBegin, doasEnd, rules)
-	if text == string(have) {
-		return nil
-	}
-	return t.write(doasConf, text, 0o440)
 }

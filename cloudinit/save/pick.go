@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http/httptrace"
+	"slices"
 	"sync/atomic"
 
+	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig"
 	"rancheros/cloudinit/state"
 	"rancheros/datasources"
 	"rancheros/paths"
@@ -36,7 +40,24 @@ func (s *saver) saved(known *state.Known) *datasources.Identity {
 	if k, ok := datasources.Find(s.Kinds, id.Datasource); ok && k.Needs == datasources.Local && (k.NeedsOn == nil || k.NeedsOn(s.Host) == datasources.Local) {
 		id.InstanceID = ""
 	}
+	if s.everyBoot() {
+		id.InstanceID = ""
+	}
 	return &id
+}
+
+// everyBoot says whether the config wants the network config asked for again at
+// every boot: updates.network.when names boot.
+func (s *saver) everyBoot() bool {
+	var doc struct {
+		Updates cloudconfig.Updates `yaml:"updates"`
+	}
+	b, err := s.tree.ReadFile(state.Instance + "/cloud-config.txt")
+	if err != nil || yaml.Unmarshal(b, &doc) != nil {
+		return false // what is wrong with it is said elsewhere
+	}
+	when := doc.Updates.Network.When
+	return slices.Contains(when, "boot") || slices.Contains(when, "boot-legacy")
 }
 
 // hostOf is the machine whose root is a folder.

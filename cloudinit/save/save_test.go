@@ -298,3 +298,19 @@ func TestWithoutANetworkNobodyIsAskedAndNothingIsWrong(t *testing.T) {
 		t.Errorf("next boot: %+v, %v", r, err)
 	}
 }
+
+func TestTheConfigMayWantTheNetworkAskedForAtEveryBoot(t *testing.T) {
+	for when, asks := range map[string]int{"[boot-new-instance]": 1, "[boot-new-instance, boot]": 3, "[boot-legacy]": 3} {
+		dir := root(t, debian)
+		c := &cloud{answer: instance("i-1", "#cloud-config\nupdates: {network: {when: "+when+"}}\n")}
+		run(t, dir, c)
+		if r := run(t, dir, c); r.InstanceID != "i-1" || r.Outcome == New {
+			t.Errorf("%s: the second boot is %s of %s, want the same instance", when, r.Outcome, r.InstanceID)
+		}
+		c.err = errors.New("the network is down")
+		r := run(t, dir, c)
+		if c.asked != asks || r.InstanceID != "i-1" {
+			t.Errorf("%s: asked %d times in three boots, then %s of %q; want %d, and what was saved to hold", when, c.asked, r.Outcome, r.InstanceID, asks)
+		}
+	}
+}

@@ -27,28 +27,53 @@ func cloudInitSave(ctx context.Context, args []string) int {
 
 // cloudInitExecute is the program cloud-init-execute.
 func cloudInitExecute(ctx context.Context, args []string) int {
-	return execute.Program{CheckIn: checkIn}.Main(ctx, args)
+	return execute.Program{CheckIn: checkIn, Publish: publish}.Main(ctx, args)
 }
 
 // checkIn tells the cloud of this machine how provisioning went, if it expects
 // to hear.
 func checkIn(ctx context.Context, failed error) (told bool, err error) {
-	t, err := tree.Open("/")
-	if err != nil {
+	known, kind, err := whereWeAre()
+	if err != nil || kind.Report == nil {
 		return false, err
-	}
-	known, err := state.Load(t)
-	if err = errors.Join(err, t.Close()); err != nil || known == nil {
-		return false, err
-	}
-	kind, ok := datasources.Find(all.Kinds(), known.Identity.Datasource)
-	if !ok || kind.Report == nil {
-		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	env := datasources.Env{Host: datasources.ThisHost(), Version: cli.Version, Log: slog.New(slog.DiscardHandler)}
-	return true, kind.Report(ctx, env, &known.Instance, failed)
+	return true, kind.Report(ctx, thisEnv(), &known.Instance, failed)
+}
+
+// publish tells the cloud of this machine its host keys, if it has a place for
+// them.
+func publish(ctx context.Context, keys map[string]string) (told bool, err error) {
+	_, kind, err := whereWeAre()
+	if err != nil || kind.Publish == nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err = kind.Publish(ctx, thisEnv(), keys); errors.Is(err, datasources.ErrNotTaken) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// whereWeAre is what was saved of this machine, and its datasource; a zero Kind
+// when there is none.
+func whereWeAre() (*state.Known, datasources.Kind, error) {
+	t, err := tree.Open("/")
+	if err != nil {
+		return nil, datasources.Kind{}, err
+	}
+	known, err := state.Load(t)
+	if err = errors.Join(err, t.Close()); err != nil || known == nil {
+		return nil, datasources.Kind{}, err
+	}
+	kind, _ := datasources.Find(all.Kinds(), known.Identity.Datasource)
+	return known, kind, nil
+}
+
+func thisEnv() datasources.Env {
+	return datasources.Env{Host: datasources.ThisHost(), Version: cli.Version, Log: slog.New(slog.DiscardHandler)}
 }
 
 // cloudInit is the program cloud-init, for callers of upstream's.

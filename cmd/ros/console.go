@@ -90,7 +90,8 @@ func apply(c *cloudconfig.Config, doubt bool, phases ...execute.Phase) func(cont
 		}
 		defer t.Close()
 		target := execute.New(t)
-		target.Log, target.CheckIn, target.Doubt = kmsg.Logger(slog.LevelInfo), checkIn, doubt
+		target.Log, target.Doubt = kmsg.Logger(slog.LevelInfo), doubt
+		target.CheckIn, target.Publish = checkIn, publish
 		done := target.OpenOutput()
 		defer done()
 		_, err = execute.Config(ctx, target, c, execute.Options{Phases: phases})

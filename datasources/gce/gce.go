@@ -32,6 +32,7 @@ var Kind = datasources.Kind{
 	Needs:    datasources.Network,
 	Detect:   detect,
 	Fetch:    fetch,
+	Publish:  publish,
 }
 
 func detect(h *datasources.Host) datasources.Finding {
