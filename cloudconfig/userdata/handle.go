@@ -3,6 +3,7 @@ package userdata
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -199,7 +200,11 @@ func (p *parser) script(l leaf, policy vendorPolicy) Script {
 	} else if l.kind != Boothook {
 		p.warn(l.part, 1, 1, "script does not start with #!; it cannot be run")
 	}
-	s := Script{Name: cleanName(rec.Name), Content: content, Frequency: EachInstance, Type: l.kind, Vendor: policy.vendor, Prefix: policy.prefix, Part: rec.Index}
+	name := rec.Name
+	if l.kind == PerBoot || l.kind == PerInstance || l.kind == PerOnce {
+		name = path.Base(name)
+	}
+	s := Script{Name: cleanName(name), Content: content, Frequency: EachInstance, Type: l.kind, Vendor: policy.vendor, Prefix: policy.prefix, Part: rec.Index}
 	switch l.kind {
 	case PerBoot:
 		s.Frequency = EachBoot

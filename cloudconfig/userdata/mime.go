@@ -73,7 +73,7 @@ func mediaType(value string) (string, map[string]string) {
 		return undefinedType, nil
 	}
 	kind, params, err := mime.ParseMediaType(value)
-	if err == nil {
+	if err == nil && strings.Count(kind, "/") == 1 {
 		return kind, params
 	}
 	head, rest, _ := strings.Cut(value, ";")

@@ -169,7 +169,9 @@ func (p *parser) source(name string, docs [][]byte, policy vendorPolicy) outcome
 		}
 		p.take(piece{data: data, declared: Unknown})
 	}
-	p.byLaunchIndex()
+	if !policy.vendor { // vendor data is the same for all
+		p.byLaunchIndex()
+	}
 	return p.handle(policy)
 }
 
@@ -272,10 +274,14 @@ func (p *parser) leaf(c piece, kind string) {
 	p.leaves = append(p.leaves, leaf{at, kind, c.data, c.headers})
 }
 
-// launchIndexOf is the header's, or the one that a cloud-config says.
+// launchIndexOf is the header's, or the one that a cloud-config says. What a
+// header says counts even if it is no number: it is then for no machine.
 func launchIndexOf(c piece, kind string) string {
 	text := c.headers.get("Launch-Index")
-	if text == "" && kind == CloudConfig && bytes.Contains(c.data, []byte("launch-index")) {
+	if text != "" {
+		return strings.TrimSpace(text)
+	}
+	if kind == CloudConfig && bytes.Contains(c.data, []byte("launch-index")) {
 		if n, _, err := document.Parse(c.data); err == nil {
 			if v := document.Get(n, "launch-index"); v != nil {
 				text = v.Value
@@ -296,7 +302,7 @@ func (p *parser) byLaunchIndex() {
 	}
 	for _, l := range p.leaves {
 		rec := &p.result.Parts[l.part]
-		if i, err := strconv.Atoi(rec.LaunchIndex); err == nil && i != want {
+		if i, err := strconv.Atoi(rec.LaunchIndex); rec.LaunchIndex != "" && (err != nil || i != want) {
 			rec.Skipped = "launch-index"
 		}
 	}

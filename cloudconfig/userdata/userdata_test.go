@@ -117,6 +117,7 @@ func TestParseReadsEveryKind(t *testing.T) {
 		{"archive", "#cloud-config-archive\n- |\n  #cloud-config\n  a: 1\n- {type: text/cloud-config, content: 'b: 2'}\n- 'c: 3'\n", `{"a":1,"b":2,"c":3}`},
 		{"JSON patch", "#cloud-config-archive\n- \"#cloud-config\\na: [1]\\nb: 1\"\n- |\n  #cloud-config-jsonp\n  [{\"op\":\"add\",\"path\":\"/a/-\",\"value\":2},{\"op\":\"move\",\"from\":\"/b\",\"path\":\"/c~1d\"},{\"op\":\"test\",\"path\":\"/a/0\",\"value\":1}]\n", `{"a":[1,2],"c/d":1}`},
 		{"include", "#include\n# a comment\nhttp://x/a\n", `{"a":1}`},
+		{"type that is none", "Content-Type: multipart/mixed; boundary=X\nMIME-Version: 1.0\n\n--X\nContent-Type: config; charset=utf-8\n\n#cloud-config\na: 1\n--X--\n", `{"a":1}`},
 		{"include on one line", "#include http://x/a", `{"a":1}`},
 		{"include of an include", "#include-once\nhttp://x/more\n", `{"a":1}`},
 		{"template", "## template: jinja\n#cloud-config\na: {{ v1.region }}\n", `{"a":"eu"}`},
@@ -156,7 +157,7 @@ func TestParseNamesScriptsAndWhenTheyRun(t *testing.T) {
 	r := parse(t, userdata.Input{UserData: []byte(in)}, userdata.Options{})
 	want := []userdata.Script{
 		{Name: "part-001", Content: []byte("#!/bin/sh\necho one\n"), Frequency: userdata.EachInstance, Type: userdata.ShellScript, Part: 2},
-		{Name: "a_bc.sh", Content: []byte("#!/bin/sh\n"), Frequency: userdata.Once, Type: userdata.PerOnce, Part: 3},
+		{Name: "bc.sh", Content: []byte("#!/bin/sh\n"), Frequency: userdata.Once, Type: userdata.PerOnce, Part: 3},
 	}
 	if diff := cmp.Diff(want, r.Scripts); diff != "" {
 		t.Errorf("scripts (-want +got):\n%s", diff)
@@ -233,6 +234,23 @@ func TestLaunchIndexLeavesOutPartsOfOthers(t *testing.T) {
 	in := "#cloud-config-archive\n- {launch-index: 1, content: \"#cloud-config\\na: 1\"}\n- {launch-index: 2, content: \"#cloud-config\\nb: 2\"}\n- \"#cloud-config\\nc: 3\"\n"
 	r := parse(t, userdata.Input{UserData: []byte(in), InstanceData: []byte(`{"ds":{"meta_data":{"launch-index":2}}}`)}, userdata.Options{})
 	if got := config(t, r); got != `{"b":2,"c":3}` {
+		t.Errorf("config = %s", got)
+	}
+}
+
+func TestLaunchIndexThatIsNoNumberIsForNoMachine(t *testing.T) {
+	in := "Content-Type: multipart/mixed; boundary=X\nMIME-Version: 1.0\n\n--X\nLaunch-Index: two\n\n#cloud-config\na: 1\n--X\n\n#cloud-config\nb: 2\n--X--\n"
+	for index, want := range map[string]string{"": `{"a":1,"b":2}`, "2": `{"b":2}`} {
+		r := parse(t, userdata.Input{UserData: []byte(in)}, userdata.Options{LaunchIndex: index})
+		if got := config(t, r); got != want {
+			t.Errorf("launch index %q: config = %s, want %s", index, got, want)
+		}
+	}
+}
+
+func TestLaunchIndexIsNoMatterOfVendorData(t *testing.T) {
+	r := parse(t, userdata.Input{VendorData: []byte("#cloud-config\na: 1\nlaunch-index: 7\n")}, userdata.Options{LaunchIndex: "2"})
+	if got := config(t, r); got != `{"a":1,"launch-index":7}` {
 		t.Errorf("config = %s", got)
 	}
 }

@@ -85,7 +85,7 @@ func Take(part *yaml.Node) (Mergers, error) {
 		document.Delete(part, "merge_type")
 	}
 	switch {
-	case raw == nil || raw.Tag == "!!null":
+	case raw == nil || raw.Tag == "!!null" || raw.Kind == yaml.MappingNode && len(raw.Content) == 0:
 		return nil, nil
 	case raw.Tag == "!!str":
 		return Parse(raw.Value)
@@ -111,7 +111,7 @@ func listForm(item *yaml.Node) (m merger, ok bool, err error) {
 	switch {
 	case item.Kind == yaml.MappingNode:
 		n := document.Get(item, "name")
-		if settings = document.Get(item, "settings"); n == nil || settings == nil {
+		if settings = document.Get(item, "settings"); n == nil || settings == nil || settings.Tag == "!!null" {
 			return m, false, fmt.Errorf("merge_how: an entry needs name and settings")
 		}
 		name = strings.TrimSpace(strings.ReplaceAll(n.Value, "-", "_"))
@@ -304,25 +304,20 @@ func mergeText(m merger, old, new *yaml.Node) (*yaml.Node, error) {
 }
 
 // FirstWins layers b below a: keys of a stay, mappings in both are layered the
-// same way, lists are not joined. Either may be nil.
+// same way, lists are not joined. Only a mapping of b takes the place of a text
+// or a list of a, as upstream has it. Either may be nil.
 func FirstWins(a, b *yaml.Node) *yaml.Node {
 	if a == nil {
 		return b
 	}
-	if b == nil || a.Kind != yaml.MappingNode || b.Kind != yaml.MappingNode {
+	if b == nil {
 		return a
 	}
-	out := *a
-	out.Content = slices.Clone(a.Content)
-	for i := 0; i+1 < len(b.Content); i += 2 {
-		at := find(&out, b.Content[i])
-		if at < 0 {
-			out.Content = append(out.Content, b.Content[i], b.Content[i+1])
-			continue
-		}
-		out.Content[at+1] = FirstWins(out.Content[at+1], b.Content[i+1])
+	out, err := Mergers{{kind: "dict"}, {kind: "list"}, {kind: "str"}}.Merge(a, b)
+	if err != nil { // only options make it fail
+		return a
 	}
-	return &out
+	return out
 }
 
 // LastWins lays b over a: mappings in both are joined the same way, anything

@@ -89,6 +89,21 @@ func TestFirstWinsJoinsMappingsOnly(t *testing.T) {
 	if want := `{"a":1,"b":{"c":[1],"d":3},"n":null,"e":4}`; got != want {
 		t.Errorf("FirstWins = %s, want %s", got, want)
 	}
+	got = text(t, merge.FirstWins(parse(t, `{a: x, b: [y], c: 1, d: true}`), parse(t, `{a: {k: 1}, b: {k: 2}, c: {k: 3}, d: [z]}`)))
+	if want := `{"a":{"k":1},"b":{"k":2},"c":1,"d":true}`; got != want {
+		t.Errorf("a mapping below a text, a list and others: %s, want %s", got, want)
+	}
+}
+
+func TestTakeOfNothingAndOfNonsense(t *testing.T) {
+	for in, ok := range map[string]bool{
+		"{merge_how: {}}": true, "{merge_how: []}": true, "{merge_how: ''}": true, "{merge_how: {a: b}}": false, "{merge_how: 5}": false,
+		"{merge_how: [{name: dict, settings: null}]}": false, "{merge_how: [{name: dict}]}": false,
+	} {
+		if ms, err := merge.Take(parse(t, in)); (err == nil) != ok || len(ms) > 0 {
+			t.Errorf("Take(%s) = %v, %v; want ok %v", in, ms, err, ok)
+		}
+	}
 }
 
 func FuzzMerge(f *testing.F) {
