@@ -48,10 +48,12 @@ func (l *loop) field(name string) any {
 		if l.at > 0 {
 			return l.items[l.at-1]
 		}
+		return nothing()
 	case "nextitem":
 		if l.at < n-1 {
 			return l.items[l.at+1]
 		}
+		return nothing()
 	}
 	return undefined{name}
 }
@@ -94,6 +96,9 @@ func (r *render) slice(e sliceExpr) (any, error) {
 	v, err := r.eval(e.of)
 	if err != nil {
 		return nil, err
+	}
+	if u, ok := v.(undefined); ok {
+		return nil, errorf(e.line, "'%s' is undefined", u.name)
 	}
 	items, ok := iterate(v)
 	_, isMap := v.(map[string]any)

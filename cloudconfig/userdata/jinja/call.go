@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -80,7 +81,10 @@ func (r *render) call(e callExpr) (any, error) {
 		case "namespace":
 			return &namespace{orEmpty(g.named)}, r.weigh(e.line, g.named)
 		}
-		return nil, errorf(e.line, "'%s' is undefined or cannot be called; there are range, dict and namespace", of.name)
+		if m, ok := r.lookup(of.name).(*macro); ok {
+			return r.callMacro(m, g, e.line)
+		}
+		return nil, errorf(e.line, "'%s' is undefined or cannot be called; there are range, dict, namespace and macros", of.name)
 	case attrExpr:
 		v, err := r.eval(of.of)
 		if err != nil {
@@ -88,6 +92,9 @@ func (r *render) call(e callExpr) (any, error) {
 		}
 		if u, ok := v.(undefined); ok {
 			return nil, errorf(e.line, "'%s' is undefined", u.name)
+		}
+		if ok, err := r.change(of, v, g); ok {
+			return nil, err
 		}
 		out, err := method(v, of.name, g, e.line)
 		if err != nil {
@@ -185,7 +192,9 @@ func method(v any, name string, g given, line int) (any, error) {
 				return g.list[x.at%len(g.list)], nil
 			}
 		case "changed":
-			return x.at == 0 || !equal(x.items[x.at], x.items[x.at-1]), nil
+			was := x.asked
+			x.asked = g.list
+			return was == nil || !slices.EqualFunc(was, g.list, equal), nil
 		}
 	}
 	return nil, errorf(line, "%s has no method %q that user-data may call", typeName(v), name)
@@ -195,83 +204,6 @@ func pairs(m map[string]any) []any {
 	l := []any{}
 	for _, k := range sortedKeys(m) {
 		l = append(l, []any{k, m[k]})
-	}
-	return l
-}
-
-func textMethod(s, name string, g given) (any, bool) {
-	chars := g.text(0, "chars", " \t\r\n\v\f")
-	switch name {
-	case "upper":
-		return strings.ToUpper(s), true
-	case "lower":
-		return strings.ToLower(s), true
-	case "title":
-		return title(s), true
-	case "capitalize":
-		return capitalize(s), true
-	case "strip":
-		return strings.Trim(s, chars), true
-	case "lstrip":
-		return strings.TrimLeft(s, chars), true
-	case "rstrip":
-		return strings.TrimRight(s, chars), true
-	case "startswith":
-		return strings.HasPrefix(s, g.text(0, "", "")), true
-	case "endswith":
-		return strings.HasSuffix(s, g.text(0, "", "")), true
-	case "replace":
-		if product(strings.Count(s, g.text(0, "", "")), len(g.text(1, "", ""))) {
-			return nil, false
-		}
-		return strings.Replace(s, g.text(0, "", ""), g.text(1, "", ""), int(g.int(2, "count", -1))), true
-	case "split":
-		if len(s) > maxElements {
-			return nil, false
-		}
-		return split(s, g), true
-	case "splitlines":
-		if strings.Count(s, "\n") > maxElements {
-			return nil, false
-		}
-		l := []any{}
-		for _, line := range strings.Split(strings.TrimSuffix(s, "\n"), "\n") {
-			l = append(l, line)
-		}
-		return l, true
-	case "join":
-		items, _ := iterate(g.arg(0, "", nil))
-		texts, size := make([]string, len(items)), 0
-		for i := range items {
-			texts[i] = str(items[i])
-			if size += len(texts[i]) + len(s); size > maxMemory {
-				return nil, false
-			}
-		}
-		return strings.Join(texts, s), true
-	case "find":
-		return int64(strings.Index(s, g.text(0, "", ""))), true
-	case "count":
-		return int64(strings.Count(s, g.text(0, "", ""))), true
-	case "isdigit":
-		return s != "" && strings.Trim(s, "0123456789") == "", true
-	}
-	return nil, false
-}
-
-func split(s string, g given) any {
-	max := int(g.int(1, "maxsplit", -1))
-	var parts []string
-	if sep := g.text(0, "sep", ""); sep == "" {
-		parts = strings.Fields(s)
-	} else if max < 0 {
-		parts = strings.Split(s, sep)
-	} else {
-		parts = strings.SplitN(s, sep, max+1)
-	}
-	l := make([]any, len(parts))
-	for i := range parts {
-		l[i] = parts[i]
 	}
 	return l
 }

@@ -13,6 +13,7 @@ type render struct {
 	steps  int
 	memory int
 	loops  int
+	macros int
 	nested int
 }
 
@@ -126,6 +127,11 @@ func (r *render) node(n node) error {
 	case doNode:
 		_, err := r.eval(n.e)
 		return err
+	case withNode:
+		return r.withNode(n)
+	case macroNode:
+		r.set(n.name, &macro{n, slices.Clone(r.scopes)})
+		return nil
 	case filterNode:
 		text, err := r.capture(n.body)
 		if err != nil {

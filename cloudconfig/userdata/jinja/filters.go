@@ -93,7 +93,7 @@ func (r *render) textFilter(c call, v any, g given) (any, bool) {
 	case "urlencode":
 		return strings.ReplaceAll(url.QueryEscape(s), "+", "%20"), true
 	case "wordcount":
-		return int64(len(strings.Fields(s))), true
+		return int64(len(strings.FieldsFunc(s, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsNumber(r) }))), true
 	case "indent":
 		return indent(s, g), true
 	case "center":
@@ -103,6 +103,9 @@ func (r *render) textFilter(c call, v any, g given) (any, bool) {
 		}
 		return strings.Repeat(" ", w/2) + s + strings.Repeat(" ", w-w/2), true
 	case "truncate":
+		if _, ok := v.([]any); ok {
+			return v, true
+		}
 		n, end := int(g.int(0, "length", 255)), g.text(2, "end", "...")
 		if runes := []rune(s); len(runes) > n+int(g.int(3, "leeway", 5)) && n >= len(end) {
 			s = string(runes[:n-len(end)])
@@ -129,10 +132,15 @@ func capitalize(s string) string {
 }
 
 func title(s string) string {
+	return titleWords(s, func(r rune) bool { return strings.ContainsRune("-([{< \t\r\n", r) })
+}
+
+// titleWords begins each word with a capital; between says what is between them.
+func titleWords(s string, between func(rune) bool) string {
 	start := true
 	return strings.Map(func(r rune) rune {
 		was := start
-		start = strings.ContainsRune("-([{< \t\r\n", r)
+		start = between(r)
 		if was {
 			return unicode.ToUpper(r)
 		}
@@ -228,7 +236,11 @@ func rounded(c call, v any, g given) (any, error) {
 		return math.Abs(f), nil
 	}
 	p := math.Pow(10, float64(g.int(0, "precision", 0)))
-	switch g.text(1, "method", "common") {
+	method := g.text(1, "method", "common")
+	if _, ok := v.(float64); !ok && method == "common" && p >= 1 {
+		return int64(f), nil // Python leaves whole numbers whole
+	}
+	switch method {
 	case "ceil":
 		return math.Ceil(f*p) / p, nil
 	case "floor":

@@ -57,6 +57,39 @@ func TestRender(t *testing.T) {
 	}
 }
 
+func TestRenderDoesAsPython(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"{{ 7|round(1) }} {{ 7.25|round(1) }} {{ true|round }} {{ 7|round(0, 'floor') }}", "7 7.2 1 7.0"},
+		{"{{ 7 is lower }} {{ 'a1' is lower }} {{ 'A1' is upper }} {{ '' is upper }}", "False True True False"},
+		{"{{ 'i-0abc x'.title() }} {{ 'i-0abc x'|title }}", "I-0Abc X I-0abc X"},
+		{"{{ [1,2,3]|batch(2, 0)|list }} {{ [1,2,3]|batch(2)|list }}", "[[1, 2], [3, 0]] [[1, 2], [3]]"},
+		{"{{ 'a-b c_d, e'|wordcount }}", "4"},
+		{"{{ v1.nothing|map('upper')|list }} {{ v1.nothing|selectattr('x')|list }}", "[] []"},
+		{"{{ 0x1F }} {{ 0b101 }} {{ 0o17 }} {{ 0 }}", "31 5 15 0"},
+		{"{% set l = [] %}{% for u in ds.meta_data.users %}{% do l.append(u.name) %}{% endfor %}{% do l.extend(['z']) %}{{ l }}", "['a', 'B', 'z']"},
+		{"{% set m = {'a': 1} %}{% do m.update({'b': 2}, c=3) %}{{ m }}", "{'a': 1, 'b': 2, 'c': 3}"},
+		{"{% set ns = namespace(l=[]) %}{% for i in [1,2] %}{% do ns.l.append(i) %}{% endfor %}{{ ns.l }}", "[1, 2]"},
+		{"{% with a = 1, b = n %}{{ a }}{{ b }}{% endwith %}{{ a is defined }}", "17False"},
+		{"{% macro f(a, b='x') %}<{{ a }}{{ b }}>{% endmacro %}{{ f(1) }}{{ f(b=2, a=n) }}{{ f(1, 2)|length }}", "<1x><72>4"},
+		{"{% for i in [1,1,2] %}{{ loop.changed(i) }} {% endfor %}", "True False True "},
+		{"{{ 'a.b.c'.rsplit('.', 1) }} {{ 'x'.zfill(3) }} {{ 'aB'.swapcase() }} {{ 'ab'.removeprefix('a') }} {{ 'ab'.isalpha() }} {{ 'aba'.rfind('a') }}", "['a.b', 'c'] 00x Ab b True 2"},
+		{"{{ 'a'.ljust(3, '-') }}{{ 'a'.rjust(3) }}|{{ 'ab'.center(5, '*') }}", "a--  a|**ab*"},
+	} {
+		got, _, err := jinja.Render(tt.in, vars(t))
+		if err != nil || got != tt.want {
+			t.Errorf("Render(%q) = %q, %v, want %q", tt.in, got, err, tt.want)
+		}
+	}
+}
+
+func TestWhatAnEmptyListHasFirstHasNoName(t *testing.T) {
+	for _, in := range []string{"{{ []|first }}", "{{ []|last }}", "{{ []|max }}", "{% for x in [1] %}{{ loop.nextitem }}{% endfor %}"} {
+		if got, _, err := jinja.Render(in, nil); err != nil || got != "CI_MISSING_JINJA_VAR/None" {
+			t.Errorf("Render(%s) = %q, %v", in, got, err)
+		}
+	}
+}
+
 func TestRenderMarksWhatIsMissing(t *testing.T) {
 	got, missing, err := jinja.Render("{{ gone }} {{ v1.lost }} {{ gone }}", vars(t))
 	if err != nil {
@@ -72,6 +105,9 @@ func TestRenderMarksWhatIsMissing(t *testing.T) {
 
 func TestRenderNamesTheLineOfAMistake(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
+		{"{{ gone[1:] }}", "line 1: 'gone' is undefined"},
+		{"{% macro f(a) %}{% endmacro %}\n{{ f(1, 2) }}", "line 2: macro f takes 1 arguments, not 2"},
+		{"{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "line 1: macros call each other more than 100 deep"},
 		{"a\n{{ gone.deeper }}", "line 2: 'gone' is undefined"},
 		{"{{ a-b }}", `perhaps you meant "a_b"`},
 		{"x\n{{ n", "line 2: a tag that is opened here"},

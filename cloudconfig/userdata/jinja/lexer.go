@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"strconv"
 	"strings"
 )
 
@@ -316,6 +317,12 @@ func unescape(c byte) string {
 }
 
 func (l *lexer) number(rest string) {
+	if digits := baseDigits(rest); digits > 0 {
+		v, _ := strconv.ParseInt(rest[:2+digits], 0, 64)
+		l.add(numberToken, strconv.FormatInt(v, 10))
+		l.pos += 2 + digits
+		return
+	}
 	n := 0
 	for n < len(rest) && (rest[n] >= '0' && rest[n] <= '9' || rest[n] == '_') {
 		n++
@@ -338,4 +345,21 @@ func (l *lexer) number(rest string) {
 	}
 	l.add(numberToken, strings.ReplaceAll(rest[:n], "_", ""))
 	l.pos += n
+}
+
+// baseDigits counts the digits behind 0x, 0o or 0b, which fit into an int64.
+func baseDigits(rest string) int {
+	if len(rest) < 3 || rest[0] != '0' {
+		return 0
+	}
+	digits, most := "", 0
+	switch rest[1] {
+	case 'x', 'X':
+		digits, most = "0123456789abcdefABCDEF", 15
+	case 'o', 'O':
+		digits, most = "01234567", 20
+	case 'b', 'B':
+		digits, most = "01", 62
+	}
+	return min(len(rest[2:])-len(strings.TrimLeft(rest[2:], digits)), most)
 }

@@ -10,6 +10,10 @@ import (
 func (r *render) listFilter(c call, v any, g given) (any, error) {
 	items, ok := iterate(v)
 	switch c.name {
+	case "map", "select", "reject", "selectattr", "rejectattr":
+		ok = ok || !truthy(v)
+	}
+	switch c.name {
 	case "join", "first", "last", "list", "sort", "unique", "reverse", "min", "max", "sum",
 		"map", "select", "reject", "selectattr", "rejectattr", "batch":
 		if !ok {
@@ -25,12 +29,12 @@ func (r *render) listFilter(c call, v any, g given) (any, error) {
 		if len(items) > 0 {
 			return items[0], nil
 		}
-		return undefined{"first"}, nil
+		return nothing(), nil
 	case "last":
 		if len(items) > 0 {
 			return items[len(items)-1], nil
 		}
-		return undefined{"last"}, nil
+		return nothing(), nil
 	case "list":
 		return slices.Clone(items), nil
 	case "reverse":
@@ -55,6 +59,10 @@ func (r *render) listFilter(c call, v any, g given) (any, error) {
 	}
 	return r.selected(c, items, g)
 }
+
+// nothing is what an empty list has first: a value that is missing and has no
+// name, which Python prints as None.
+func nothing() any { return undefined{"None"} }
 
 // path is a dotted attribute, as sort(attribute="a.b") takes it.
 func path(v any, dotted string, line int) (any, error) {
@@ -161,7 +169,7 @@ func extreme(items []any, g given, c call) (any, error) {
 		return nil, err
 	}
 	if len(items) == 0 {
-		return undefined{"No aggregated item, sequence was empty."}, nil
+		return nothing(), nil
 	}
 	best := 0
 	for i := range by {
@@ -197,7 +205,11 @@ func batch(items []any, g given) any {
 	n := int(max(1, min(g.int(0, "linecount", 1), 1_000_000)))
 	out := []any{}
 	for chunk := range slices.Chunk(items, n) {
-		out = append(out, slices.Clone(chunk))
+		chunk = slices.Clone(chunk)
+		for fill := g.arg(1, "fill_with", nil); fill != nil && len(chunk) < min(n, maxElements); {
+			chunk = append(chunk, fill)
+		}
+		out = append(out, chunk)
 	}
 	return out
 }
@@ -318,10 +330,8 @@ func applyTest(name string, v any, g given, line int) (bool, error) {
 	case "divisibleby":
 		n := g.int(0, "num", 0)
 		return isInt && n != 0 && i%n == 0, nil
-	case "upper":
-		return str(v) == strings.ToUpper(str(v)), nil
-	case "lower":
-		return str(v) == strings.ToLower(str(v)), nil
+	case "upper", "lower":
+		return hasCase(str(v), name), nil
 	case "in":
 		found, ok := contains(g.arg(0, "seq", nil), v)
 		return ok && found, nil
@@ -332,6 +342,15 @@ func applyTest(name string, v any, g given, line int) (bool, error) {
 		return compareOp(op, v, g.arg(0, "other", nil), line)
 	}
 	return false, errorf(line, "no test named %q", name)
+}
+
+// hasCase: all letters are of that case, and there is one.
+func hasCase(s, name string) bool {
+	upper, lower := strings.ToUpper(s), strings.ToLower(s)
+	if name == "upper" {
+		return s == upper && s != lower
+	}
+	return s == lower && s != upper
 }
 
 // comparisons by the names that tests have for them.

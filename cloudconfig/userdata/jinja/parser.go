@@ -199,10 +199,14 @@ func (p *parser) statement(name token) (node, error) {
 		return doNode{name.line, e}, p.endBlock()
 	case "filter":
 		return p.filterStatement(name.line)
-	case "endif", "endfor", "endset", "else", "elif", "endfilter", "endraw":
+	case "with":
+		return p.withStatement(name.line)
+	case "macro":
+		return p.macroStatement(name.line)
+	case "endif", "endfor", "endset", "else", "elif", "endfilter", "endraw", "endwith", "endmacro":
 		return nil, errorf(name.line, "{%% %s %%} without a beginning", name.text)
 	}
-	return nil, errorf(name.line, "statement %q is not supported in user-data; there are if, for, set, do, filter and raw", name.text)
+	return nil, errorf(name.line, "statement %q is not supported in user-data; there are if, for, set, do, filter, with, macro and raw", name.text)
 }
 
 func (p *parser) ifStatement(line int) (node, error) {

@@ -21,6 +21,8 @@ type loop struct {
 	items []any
 	at    int
 	depth int
+	// asked is what changed() was last called with.
+	asked []any
 }
 
 func truthy(v any) bool {
