@@ -182,17 +182,17 @@ func (t *Target) publicHostKeys() map[string]string {
 	return all
 }
 
+// yesNo are the words that upstream takes for true and false.
+var yesNo = map[string]string{"true": "yes", "yes": "yes", "on": "yes", "1": "yes", "false": "no", "no": "no", "off": "no", "0": "no"}
+
 // sshd says in sshd's config whether passwords are taken.
 func sshd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
-	var value string
-	switch c.SSHPasswordAuth {
-	case "", "unchanged":
+	how := strings.ToLower(string(c.SSHPasswordAuth))
+	if how == "" || how == "unchanged" {
 		return Skip("ssh_pwauth is not set")
-	case cloudconfig.True:
-		value = "yes"
-	case cloudconfig.False:
-		value = "no"
-	default:
+	}
+	value, ok := yesNo[how]
+	if !ok {
 		return fmt.Errorf("ssh_pwauth: %q is none of true, false, unchanged", c.SSHPasswordAuth)
 	}
 	changed, err := t.Tree.WriteFile(sshDir+"sshd_config.d/50-cloud-init.conf", []byte("PasswordAuthentication "+value+"\n"), tree.Perm{Mode: 0o600})

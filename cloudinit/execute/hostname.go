@@ -42,8 +42,8 @@ func (t *Target) names(c *cloudconfig.Config) (short, full string) {
 
 // checkHostname says why the kernel or others would not take a name.
 func checkHostname(s string) error {
-	if len(s) > 64 {
-		return fmt.Errorf("hostname %q: longer than 64 characters", s)
+	if len(s) > 253 {
+		return fmt.Errorf("hostname %q: longer than 253 characters", s)
 	}
 	for label := range strings.SplitSeq(s, ".") {
 		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
@@ -74,8 +74,13 @@ func hostname(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	if name == "" {
 		return Skip("nothing names this machine")
 	}
-	if err := checkHostname(name); err != nil {
-		return err
+	if len(name) > 64 {
+		return fmt.Errorf("hostname %q: longer than 64 characters", name)
+	}
+	for _, n := range []string{name, full} {
+		if err := checkHostname(n); err != nil {
+			return err
+		}
 	}
 	have, before := t.Tree.ReadString("/etc/hostname"), t.Tree.ReadString(previousHostname)
 	if !t.Ours && before != "" && have != "" && have != before {
@@ -104,6 +109,9 @@ func etcHosts(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	short, full := t.names(c)
 	if short == "" {
 		return Skip("nothing names this machine")
+	}
+	if err := checkHostname(full); err != nil {
+		return err
 	}
 	line := "127.0.1.1 " + full + " " + short
 	if full == short {

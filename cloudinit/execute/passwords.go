@@ -65,7 +65,7 @@ func passwords(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	var printed []string
 	for _, p := range list {
 		// What the cloud shows its owner is not to be changed at once.
-		expire := is(c.ChangePassword.Expire, true) && p.Password != t.Password
+		expire := is(c.ChangePassword.Expire, true) && (t.Password == "" || p.Password != t.Password)
 		line, err := t.setPassword(db, p, expire)
 		if err != nil {
 			errs = append(errs, err)

@@ -61,3 +61,26 @@ func TestNamesAreUnique(t *testing.T) {
 		}
 	}
 }
+
+// ownFaults are datasources whose servers do not speak HTTP; their own tests have
+// servers that fail.
+var ownFaults = []string{"tftp"}
+
+func TestEveryDatasourceOnTheNetworkMeetsServersThatFail(t *testing.T) {
+	for _, k := range all.Kinds() {
+		if k.Needs == datasources.Local || slices.Contains(ownFaults, k.Name) {
+			continue
+		}
+		recordings, err := filepath.Glob("../" + k.Name + "/testdata/*/http")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fit := func(dir string) bool {
+			want := dstest.ReadWant(t, filepath.Dir(dir))
+			return want.Error == "" && !want.NoFetch
+		}
+		if !slices.ContainsFunc(recordings, fit) {
+			t.Errorf("%s has no recording of a server that answers: dstest.Run cannot make it fail", k.Name)
+		}
+	}
+}

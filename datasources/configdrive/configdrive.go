@@ -83,10 +83,14 @@ func find(ctx context.Context, env datasources.Env) (*datasources.Instance, erro
 		defer cancel()
 		blocks = drive.Await(ctx, h, "config-2")
 	}
+	blocks, problem := drive.Rivals(h, blocks)
 	var errs []error
 	for _, b := range blocks {
 		in, err := block(ctx, env, b)
 		if err == nil {
+			if problem != "" {
+				in.Problems = append(in.Problems, problem)
+			}
 			return in, nil
 		}
 		errs = append(errs, err)

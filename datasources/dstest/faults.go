@@ -40,6 +40,7 @@ var faults = []fault{
 	{name: "wrong length", wrap: wrongLength, says: "EOF"},
 	{name: "10 MB", wrap: large, says: "larger than"},
 	{name: "redirect loop", wrap: loop, says: "redirect"},
+	{name: "hop limit", wrap: tokenless},
 }
 
 // runFaults fetches from servers that fail: it must end in time, say which URL
@@ -100,6 +101,18 @@ func (brokenBody) Close() error             { return nil }
 
 func silent(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+}
+
+// tokenless is a service whose answers to a PUT never arrive: with a token in
+// them they travel only so many hops. Who needs none is not concerned.
+func tokenless(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			<-r.Context().Done()
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func slow(next http.Handler) http.Handler {

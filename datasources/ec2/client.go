@@ -183,6 +183,10 @@ func explain(ctx context.Context, base, version, path string, err error) error {
 	if seen.Status == http.StatusForbidden && seen.Method == http.MethodPut {
 		seen.Err = errors.New("the metadata service is switched off for this instance")
 	}
+	if seen.Status == 0 && seen.Method == http.MethodPut && seen.Err != nil {
+		// The answer with the token travels only as many hops as the owner allows.
+		seen.Err = fmt.Errorf("%w (in a container: is the hop limit of the instance's metadata options 1?)", seen.Err)
+	}
 	return seen
 }
 

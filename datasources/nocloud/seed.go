@@ -89,6 +89,10 @@ func (s *seed) drives(ctx context.Context, env datasources.Env) error {
 		defer cancel()
 		found = drive.Await(ctx, env.Host, label(env.Host))
 	}
+	found, problem := drive.Rivals(env.Host, found)
+	if problem != "" {
+		s.problems = append(s.problems, problem)
+	}
 	var errs []error
 	for _, b := range found {
 		err := s.block(env.Host, b)

@@ -24,6 +24,7 @@ import (
 var system = []step.Step[*machine]{
 	step.Must("mount kernel filesystems", mountKernel),
 	step.Must("make /etc", makeEtc),
+	step.Should("set the clock", setClock),
 	step.Should("load modules of devices", coldPlug),
 	step.Should("mount OEM", mountOEM),
 	step.Should("read config for the state disk", readConfig),

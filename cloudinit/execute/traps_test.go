@@ -1,0 +1,200 @@
+package execute
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rancheros/cloudconfig"
+	"rancheros/cloudinit/accounts"
+)
+
+func TestNamesOfAMachineComeInEveryForm(t *testing.T) {
+	for _, row := range []struct{ config, cloud, short, full string }{
+		{"hostname: box", "", "box", "box"},
+		{"hostname: Box.example.test.", "", "Box", "Box.example.test"},
+		{"fqdn: box.example.test", "", "box", "box.example.test"},
+		{"hostname: box\nfqdn: other.example.test", "", "box", "other.example.test"},
+		{"{}", "ip-192-0-2-1.example.test.", "ip-192-0-2-1", "ip-192-0-2-1.example.test"},
+		{"hostname: a_b", "", "a_b", "a_b"},
+		{"{}", "", "", ""},
+	} {
+		if short, full := Names(config(t, row.config), row.cloud); short != row.short || full != row.full {
+			t.Errorf("%q, cloud %q: %q %q, want %q %q", row.config, row.cloud, short, full, row.short, row.full)
+		}
+	}
+	for _, bad := range []string{"a b", "-a", "a-", "a..b", strings.Repeat("a", 64), "a;reboot"} {
+		m := newMachine(t, debian)
+		if _, err := m.run(t, "hostname: '"+bad+"'", "hostname"); err == nil || m.kernel.name != "" {
+			t.Errorf("hostname %q: %v, set %q; want it refused", bad, err, m.kernel.name)
+		}
+	}
+}
+
+func TestAHostnameThatAPersonChoseStays(t *testing.T) {
+	m := newMachine(t, debian)
+	for _, row := range []struct{ byHand, config, want string }{
+		{"", "hostname: first", "first"},
+		{"", "hostname: second", "second"},
+		{"mine", "hostname: third", "mine"},
+		{"", "hostname: third\npreserve_hostname: true", "mine"},
+	} {
+		if row.byHand != "" {
+			if err := os.WriteFile(filepath.Join(m.dir, "etc/hostname"), []byte(row.byHand+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := m.run(t, row.config, "hostname"); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.read(t, "etc/hostname"); got != row.want+"\n" {
+			t.Errorf("%s: /etc/hostname is %q, want %s", row.config, got, row.want)
+		}
+	}
+}
+
+func TestAModeThatIsNoneNeverLocksAFileOrOpensIt(t *testing.T) {
+	for text, want := range map[string]os.FileMode{
+		"": 0o644, "permissions: '0600'": 0o600, "permissions: 0600": 0o600, "permissions: 0o600": 0o600, "permissions: 600": 0o600,
+		"permissions: 420": 0o644, "permissions: '0'": 0o644, "permissions: '755'": 0o755,
+	} {
+		m := newMachine(t, debian)
+		if _, err := m.run(t, "write_files: [{path: /etc/x, content: y, "+text+"}]", "write_files"); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		st, err := os.Stat(filepath.Join(m.dir, "etc/x"))
+		if err != nil || st.Mode().Perm() != want {
+			t.Errorf("%q: mode %o, %v; want %o", text, st.Mode().Perm(), err, want)
+		}
+	}
+	for _, bad := range []string{"rw-r--r--", "0689", "-1", "99999"} {
+		_, _, err := cloudconfig.Resolve(cloudconfig.Layer{Name: "x", File: "x", YAML: []byte("write_files: [{path: /etc/x, permissions: '" + bad + "'}]\n")})
+		if err == nil || !strings.Contains(err.Error(), "x:1:") {
+			t.Errorf("permissions %q: %v, want an error with its line", bad, err)
+		}
+	}
+}
+
+func TestWordsOfACommandAreWordsWhateverTheyLookLike(t *testing.T) {
+	m := newMachine(t, debian)
+	m.realPrograms(t)
+	var out bytes.Buffer
+	m.Output = &out
+	_, err := m.run(t, `runcmd:
+ - [echo, 1, true, 2.5, null, "a  b", "$HOME", "it's"]
+ - echo  a   b
+ - "[ -n \"$HOME\" ] && echo shell"
+ -
+`, "runcmd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "1 true 2.5  a  b $HOME it's\na b\nshell\n"; strings.ReplaceAll(out.String(), "null ", " ") != want {
+		t.Errorf("printed %q, want %q", out.String(), want)
+	}
+}
+
+func TestUsersWithoutDefaultIsSaidToLockPeopleOut(t *testing.T) {
+	for text, want := range map[string]bool{
+		"users: [{name: ann}]\nssh_authorized_keys: ['" + testKey + "']":          true,
+		"users: [default, {name: ann}]\nssh_authorized_keys: ['" + testKey + "']": false,
+		"users: [{name: ann, ssh_authorized_keys: ['" + testKey + "']}]":          false,
+	} {
+		m := newMachine(t, debian)
+		r, err := m.run(t, text, "users")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(resultNamed(r, "users").Warnings, "\n"), "`default`"); got != want {
+			t.Errorf("%s\nwarned: %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestPasswordLoginsStayAsTheyAreUnlessTheConfigSays(t *testing.T) {
+	for text, want := range map[string]string{
+		"hostname: x": "", "ssh_pwauth: unchanged": "", "ssh_pwauth: true": "PasswordAuthentication yes\n", "ssh_pwauth: 'no'": "PasswordAuthentication no\n",
+	} {
+		m := newMachine(t, debian)
+		if _, err := m.run(t, text, "sshd"); err != nil {
+			t.Fatal(err)
+		}
+		if got := readIf(m, "etc/ssh/sshd_config.d/50-cloud-init.conf"); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestChpasswdIsReadInEveryForm(t *testing.T) {
+	hash, err := accounts.Crypt("hashed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name, config, want string
+		expired            bool
+	}{
+		{"a text of lines", "chpasswd: {list: \"ann:secret\\n\\nroot:other\\n\"}", "secret", true},
+		{"a list", "chpasswd: {expire: false, list: ['ann:secret']}", "secret", false},
+		{"a hash in the old list", "chpasswd: {expire: false, list: ['ann:" + hash + "']}", "hashed", false},
+		{"users, text", "chpasswd: {expire: false, users: [{name: ann, type: text, password: secret}]}", "secret", false},
+		{"users, hash is the default", "chpasswd: {expire: false, users: [{name: ann, password: '" + hash + "'}]}", "hashed", false},
+		{"a colon in it", "chpasswd: {expire: false, list: ['ann:se:cret']}", "se:cret", false},
+		{"random", "chpasswd: {expire: true, users: [{name: ann, type: RANDOM}]}", "", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			m := newMachine(t, debian)
+			var said bytes.Buffer
+			m.Console = &said
+			if _, err := m.run(t, "users: [{name: ann}]\n"+row.config, "users", "passwords"); err != nil {
+				t.Fatal(err)
+			}
+			s, _ := m.account(t, "ann")
+			f := strings.Split(s, ":")
+			want := row.want
+			if want == "" {
+				for line := range strings.Lines(said.String()) {
+					if _, pass, ok := strings.Cut(strings.TrimSpace(line), "ann:"); ok {
+						want = pass
+					}
+				}
+			}
+			if want == "" || !accounts.Matches(f[1], want) || (f[2] == "0") != row.expired {
+				t.Errorf("shadow %q, want %q, expired %v; console %q", s, want, row.expired, said.String())
+			}
+		})
+	}
+}
+
+func TestADiskWithSomethingOnItIsLeftAloneUnlessToldOtherwise(t *testing.T) {
+	m := newMachine(t, debian)
+	img := filepath.Join(t.TempDir(), "disk.img")
+	make := func(content string) {
+		t.Helper()
+		b := bytes.Repeat([]byte{0}, 64<<20)
+		copy(b, content)
+		if err := os.WriteFile(img, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	divide := func(more string) error {
+		_, err := m.run(t, "disk_setup: {'"+img+"': {table_type: gpt, layout: [50, 50]"+more+"}}", "disk_setup")
+		return err
+	}
+	// A signature of XFS at its place.
+	make("XFSB")
+	if err := divide(""); err == nil || !strings.Contains(err.Error(), "overwrite") {
+		t.Errorf("a disk with a file system: %v, want it left alone and overwrite named", err)
+	}
+	if b, err := os.ReadFile(img); err != nil || string(b[:4]) != "XFSB" {
+		t.Errorf("the disk was written to: %q, %v", b[:4], err)
+	}
+	if err := divide(", overwrite: true"); err != nil && !strings.Contains(err.Error(), "inappropriate ioctl") {
+		t.Errorf("overwrite: %v", err)
+	}
+	if b, err := os.ReadFile(img); err != nil || string(b[512:520]) != "EFI PART" {
+		t.Errorf("no table was written: %q, %v", b[512:520], err)
+	}
+}
