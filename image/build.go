@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,9 +21,9 @@ import (
 
 // Options say what to build, and of what.
 type Options struct {
-	// Repo is the folder with templates/, Out where results go and where our
-	// programs are (ros, init, engine/), Cache keeps packages.
-	Repo, Out, Cache string
+	// Repo is the folder with templates/, Out where results go, Programs where our
+	// programs are (ros, init, engine/; empty is Out), Cache keeps packages.
+	Repo, Out, Programs, Cache string
 	// Version of the OS, such as v0.1.0.
 	Version string
 	// Time is the time of every file: that of the commit.
@@ -108,7 +109,8 @@ func Build(ctx context.Context, o Options) error {
 }
 
 func (o *Options) absolute() error {
-	for _, p := range []*string{&o.Repo, &o.Out, &o.Cache} {
+	o.Programs = cmp.Or(o.Programs, o.Out)
+	for _, p := range []*string{&o.Repo, &o.Out, &o.Programs, &o.Cache} {
 		abs, err := filepath.Abs(*p)
 		if err != nil {
 			return err
@@ -249,9 +251,10 @@ func (b *build) create(name string, write func(f *os.File) error) error {
 
 // program is one of our own binaries, which make builds before.
 func (b *build) program(name string) (*tree.Content, error) {
-	c, err := tree.OnDisk(b.path(name))
+	path := filepath.Join(b.Programs, name)
+	c, err := tree.OnDisk(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is missing: run `make image`, which builds it first", b.path(name))
+		return nil, fmt.Errorf("%s is missing: run `make image`, which builds it first", path)
 	}
 	return c, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -151,7 +152,7 @@ func (b *build) makeHost(ctx context.Context) error {
 	if err := b.addPrograms(t); err != nil {
 		return err
 	}
-	modules, err := b.kernel.Tree(ctx, b.profiles.kernel.Root)
+	modules, err := b.kernel.Tree(ctx, b.profiles.rootModules())
 	if err != nil {
 		return err
 	}
@@ -228,6 +229,17 @@ func (b *build) addConfig(t *tree.Tree) error {
 	return nil
 }
 
+// align ends an initrd where another archive may follow: the kernel skips zeros,
+// and takes an archive only at a multiple of four bytes.
+func align(f *os.File) error {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, -size&3))
+	return err
+}
+
 // writeInitrd writes /init, the modules to find the root image, and the kernel.
 func (b *build) writeInitrd(ctx context.Context) error {
 	t := tree.New()
@@ -254,7 +266,10 @@ func (b *build) writeInitrd(ctx context.Context) error {
 		if err := cpio.Write(z, t, b.Time.Unix()); err != nil {
 			return err
 		}
-		return z.Close()
+		if err := z.Close(); err != nil {
+			return err
+		}
+		return align(f)
 	})
 	if err != nil {
 		return err

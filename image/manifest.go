@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -124,7 +125,7 @@ func (b *build) components() ([]component, error) {
 func (b *build) goPrograms() ([]component, error) {
 	var out []component
 	for _, name := range []string{"init", "ros", "engine/dockerd", "engine/containerd-shim-runc-v2", "engine/runc"} {
-		info, err := buildinfo.ReadFile(b.path(name))
+		info, err := buildinfo.ReadFile(filepath.Join(b.Programs, name))
 		if err != nil {
 			return nil, fmt.Errorf("modules of %s: %w", name, err)
 		}

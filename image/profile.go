@@ -24,6 +24,8 @@ import (
 type Profile struct {
 	// Base is the image that this one is a layer on.
 	Base string `yaml:"base"`
+	// Modules are those that an extra adds to the root image.
+	Modules []string `yaml:"modules"`
 	// Packages are Debian packages; what they depend on comes too.
 	Packages []string `yaml:"packages"`
 	// ExcludePackages are never taken, nor what only they need. "x*" is a prefix.
@@ -142,6 +144,15 @@ func (p *profiles) isTree(name string) bool {
 
 func (p *profiles) allExtras() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(p.byName)), p.isTree)
+}
+
+// rootModules are the modules of the root image.
+func (p *profiles) rootModules() kernel.Selection {
+	s := p.kernel.Root
+	for _, e := range p.extras {
+		s.Names = slices.Concat(s.Names, p.byName[e].Modules)
+	}
+	return s
 }
 
 // images are the names of the system images, base first.

@@ -36,7 +36,7 @@ func (o *Options) stamp() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	inputs := []string{self, filepath.Join(o.Repo, "templates"), filepath.Join(o.Out, "ros"), filepath.Join(o.Out, "init"), filepath.Join(o.Out, "engine")}
+	inputs := []string{self, filepath.Join(o.Repo, "templates"), filepath.Join(o.Programs, "ros"), filepath.Join(o.Programs, "init"), filepath.Join(o.Programs, "engine")}
 	for _, p := range []string{o.Kernel, o.Modules} {
 		if p != "" {
 			inputs = append(inputs, p)

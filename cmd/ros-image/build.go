@@ -45,7 +45,8 @@ packages and tools are kept in .cache/. Nothing is done if no input changed.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Repo, "repo", ".", "folder with templates/ and VERSION")
-	f.StringVar(&o.Out, "out", "out", "folder of our programs and of the results")
+	f.StringVar(&o.Out, "out", "out", "folder of the results")
+	f.StringVar(&o.Programs, "programs", "", "folder of our programs (default: that of the results)")
 	f.StringVar(&o.Cache, "cache", ".cache", "folder for packages and tools")
 	f.StringVar(&o.Kernel, "kernel", os.Getenv("KERNEL"), "a bzImage instead of Debian's kernel")
 	f.StringVar(&o.Modules, "modules", os.Getenv("MODULES"), "folder with its lib/modules/RELEASE")
