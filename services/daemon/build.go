@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"rancheros/cloudconfig"
 )
@@ -27,13 +28,30 @@ type builder struct {
 	features map[string]bool
 	debug    bool
 	extra    []string // arguments as a person wrote them
+	proxies  []string // of rancher.network, for pulls
 	env      []string
 	files    []File
 	problems []error
 }
 
-func newBuilder(d cloudconfig.Docker, root fs.FS) *builder {
-	return &builder{d: d, root: root, extra: slices.Concat([]string(d.Args), []string(d.ExtraArgs))}
+func newBuilder(c *cloudconfig.Config, d cloudconfig.Docker, root fs.FS) *builder {
+	return &builder{
+		d: d, root: root, debug: c.Rancher.Debug, proxies: proxies(c.Rancher.Network),
+		extra: slices.Concat([]string(d.Args), []string(d.ExtraArgs)),
+	}
+}
+
+// proxies are the variables by which programs know them.
+func proxies(n cloudconfig.Network) []string {
+	var env []string
+	for _, p := range []struct{ name, value string }{
+		{"HTTP_PROXY", n.HTTPProxy}, {"HTTPS_PROXY", n.HTTPSProxy}, {"NO_PROXY", n.NoProxy},
+	} {
+		if p.value != "" {
+			env = append(env, p.name+"="+p.value, strings.ToLower(p.name)+"="+p.value)
+		}
+	}
+	return env
 }
 
 // build makes the command. What a person wrote as an argument wins over the
@@ -69,8 +87,21 @@ func (b *builder) build() (Command, error) {
 	argv = append(argv, each(inFile, "insecure-registry", b.d.InsecureRegistry)...)
 	argv = append(argv, each(inFile, "registry-mirror", b.d.RegistryMirror)...)
 	argv = append(argv, b.extra...)
-	env := slices.Concat([]string{path, "HOME=/root"}, b.d.Environment, b.env)
+	env := lastWins(slices.Concat([]string{path, "HOME=/root"}, b.proxies, b.d.Environment, b.env))
 	return Command{Argv: argv, Env: env, Files: b.files, Problems: b.problems}, nil
+}
+
+// lastWins leaves out variables that are set again later: dockerd would take the
+// first.
+func lastWins(env []string) []string {
+	name := func(kv string) string { n, _, _ := strings.Cut(kv, "="); return n }
+	var out []string
+	for i, kv := range env {
+		if !slices.ContainsFunc(env[i+1:], func(later string) bool { return name(later) == name(kv) }) {
+			out = append(out, kv)
+		}
+	}
+	return out
 }
 
 func each(inFile map[string]bool, name string, values []string) []string {

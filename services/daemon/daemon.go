@@ -68,7 +68,7 @@ func User(c *cloudconfig.Config) (Command, error) {
 
 func system(c *cloudconfig.Config, root fs.FS) (Command, error) {
 	d := c.Rancher.SystemDocker
-	b := newBuilder(d, root)
+	b := newBuilder(c, d, root)
 	b.dataRoot = paths.SystemDockerData
 	b.defaults = []setting{
 		// It has no network of its own: system services use the host's.
@@ -93,7 +93,6 @@ func system(c *cloudconfig.Config, root fs.FS) (Command, error) {
 	if d.Exec != nil && !*d.Exec && d.LiveRestore == nil {
 		b.defaults = append(b.defaults, setting{"live-restore", "true"})
 	}
-	b.debug = c.Rancher.Debug
 	b.env = []string{keepAlive + "=" + b.hosts[0]}
 	return b.build()
 }
@@ -104,7 +103,7 @@ const keepAlive = "ROS_KEEP_ALIVE"
 
 func user(c *cloudconfig.Config, root fs.FS) (Command, error) {
 	d := c.Rancher.Docker
-	b := newBuilder(d, root)
+	b := newBuilder(c, d, root)
 	b.dataRoot = "/var/lib/docker"
 	b.defaults = []setting{
 		{"group", "docker"},
@@ -120,7 +119,6 @@ func user(c *cloudconfig.Config, root fs.FS) (Command, error) {
 		// Without it swarm wants the iptables backend.
 		"swarm-nftables": true,
 	}
-	b.debug = c.Rancher.Debug
 	if d.TLS {
 		if err := b.tls(); err != nil {
 			return Command{}, err

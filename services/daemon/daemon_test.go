@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -136,5 +138,23 @@ func TestExportedVariablesReachTheEngine(t *testing.T) {
 	}
 	if got := c.Argv[len(c.Argv)-1]; got != "--host=tcp://0.0.0.0:2376" {
 		t.Errorf("last argument = %q", got)
+	}
+}
+
+func TestProxiesReachBothEngines(t *testing.T) {
+	c := config(t, "rancher: {network: {http_proxy: 'http://p:1', no_proxy: a}, docker: {environment: ['NO_PROXY=b']}}")
+	for name, make := range map[string]func(*cloudconfig.Config, fs.FS) (Command, error){"system": system, "user": user} {
+		cmd, err := make(c, fstest.MapFS{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "NO_PROXY=a", "no_proxy=a"}
+		if name == "user" {
+			want = []string{want[0], want[1], want[3], "NO_PROXY=b"} // what is said of one engine wins
+		}
+		got := slices.DeleteFunc(cmd.Env, func(kv string) bool { return !strings.Contains(strings.ToUpper(kv), "_PROXY=") })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: env (-want +got):\n%s", name, diff)
+		}
 	}
 }
