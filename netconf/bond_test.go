@@ -70,3 +70,17 @@ func TestAListOfSysfsIsChangedOneByOne(t *testing.T) {
 		t.Errorf("listChanges() = %v, want %v", got, want)
 	}
 }
+
+func TestAGlobPutsEveryCardIntoTheBond(t *testing.T) {
+	cfg := links(network.Link{ID: "eth*", Kind: network.Physical}, network.Link{ID: "bond0", Kind: network.Bond, Members: []string{"eth*"}})
+	have := State{Links: []Link{lo(), card("eth0", "52:54:00:00:00:01"), card("eth1", "52:54:00:00:00:02")}}
+	got, _ := steps(cfg, have, nil)
+	for _, want := range []string{"link set eth0 master bond0", "link set eth1 master bond0"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("Plan() = %s, want %q in it", got, want)
+		}
+	}
+	if m := Describe(cfg, have).Links; !slices.Equal(m[len(m)-1].Members, []string{"eth0", "eth1"}) {
+		t.Errorf("Describe() = %+v, want both members", m)
+	}
+}

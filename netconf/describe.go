@@ -75,14 +75,11 @@ func Describe(cfg *network.Config, have State) Document {
 	for _, text := range append(problems, more...) {
 		doc.Problems = append(doc.Problems, network.Problem{Message: text, Severity: network.Warning})
 	}
-	names := map[string]string{}
 	for _, l := range missing {
 		targets = append(targets, Target{Config: l, Name: linkName(l)})
 	}
 	order(cfg, targets)
-	for _, t := range targets {
-		names[t.Config.ID] = t.Name
-	}
+	names := namesOf(targets)
 	for _, t := range targets {
 		doc.Links = append(doc.Links, docLink(t, names))
 	}
@@ -101,14 +98,8 @@ func Describe(cfg *network.Config, have State) Document {
 	return doc
 }
 
-func docLink(t Target, names map[string]string) DocLink {
+func docLink(t Target, names idNames) DocLink {
 	c := t.Config
-	name := func(id string) string {
-		if n, ok := names[id]; ok {
-			return n
-		}
-		return id
-	}
 	l := DocLink{
 		ID: c.ID, Name: t.Name, Device: t.Device, Kind: c.Kind, Match: c.Match, SetName: c.Name != "", MAC: c.MAC, MTU: c.MTU,
 		DHCP4: c.DHCP4, DHCP6: c.DHCP6, DHCP4Overrides: c.DHCP4Overrides, DHCP6Overrides: c.DHCP6Overrides,
@@ -117,10 +108,10 @@ func docLink(t Target, names map[string]string) DocLink {
 		VLANID: c.VLANID, PreUp: c.PreUp, PostUp: c.PostUp,
 	}
 	if c.Parent != "" {
-		l.Parent = name(c.Parent)
+		l.Parent = names.of(c.Parent)[0]
 	}
 	for _, m := range c.Members {
-		l.Members = append(l.Members, name(m))
+		l.Members = append(l.Members, names.of(m)...)
 	}
 	if len(c.Parameters) > 0 {
 		l.Parameters = network.TypedParameters(c.Parameters)

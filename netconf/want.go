@@ -21,10 +21,7 @@ const (
 // name, are a layer below what the config says. Links that wait for a lease
 // keep the addresses they have.
 func Want(cfg *network.Config, targets []Target, have State, leases map[string]*Lease) (State, []string) {
-	w := wanter{cfg: cfg, have: have, names: map[string]string{}}
-	for _, t := range targets {
-		w.names[t.Config.ID] = t.Name
-	}
+	w := wanter{cfg: cfg, have: have, names: namesOf(targets)}
 	targets = w.possible(targets)
 	w.loopback(have)
 	for _, t := range targets {
@@ -42,7 +39,7 @@ type wanter struct {
 	cfg      *network.Config
 	have     State
 	want     State
-	names    map[string]string // by ID
+	names    idNames
 	leased   int
 	problems []string
 }
@@ -121,11 +118,25 @@ func (w *wanter) link(t Target, have State, leases map[string]*Lease) {
 	w.want.Links = append(w.want.Links, l)
 }
 
-func (w *wanter) name(id string) string {
-	if n, ok := w.names[id]; ok {
-		return n
+func (w *wanter) name(id string) string { return w.names.of(id)[0] }
+
+// idNames are the names of links by their IDs. A glob has several.
+type idNames map[string][]string
+
+func namesOf(targets []Target) idNames {
+	n := idNames{}
+	for _, t := range targets {
+		n[t.Config.ID] = append(n[t.Config.ID], t.Name)
 	}
-	return id
+	return n
+}
+
+// of is the ID itself where no link has it.
+func (n idNames) of(id string) []string {
+	if names := n[id]; len(names) > 0 {
+		return names
+	}
+	return []string{id}
 }
 
 func sysctls(c network.Link) []Option {
@@ -144,20 +155,25 @@ func sysctls(c network.Link) []Option {
 func (w *wanter) members(targets []Target) {
 	for _, t := range targets {
 		for _, id := range t.Config.Members {
-			name := w.name(id)
-			m := w.want.link(name)
-			if m == nil && w.have.link(name) == nil {
-				continue // Not plugged in.
-			}
-			if m == nil {
-				w.want.Links = append(w.want.Links, Link{Name: name, Kind: network.Physical, Up: true})
-				m = &w.want.Links[len(w.want.Links)-1]
-			}
-			m.Master, m.Up = t.Name, true
-			if t.Config.Kind == network.Bridge {
-				m.PortOptions = portOptions(t.Config, id)
+			for _, name := range w.names.of(id) {
+				w.member(t, id, name)
 			}
 		}
+	}
+}
+
+func (w *wanter) member(master Target, id, name string) {
+	m := w.want.link(name)
+	if m == nil && w.have.link(name) == nil {
+		return // Not plugged in.
+	}
+	if m == nil {
+		w.want.Links = append(w.want.Links, Link{Name: name, Kind: network.Physical, Up: true})
+		m = &w.want.Links[len(w.want.Links)-1]
+	}
+	m.Master, m.Up = master.Name, true
+	if master.Config.Kind == network.Bridge {
+		m.PortOptions = portOptions(master.Config, id)
 	}
 }
 
