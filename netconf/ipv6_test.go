@@ -2,6 +2,7 @@ package netconf
 
 import (
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -62,5 +63,22 @@ func TestAMachineThatWasToldNothingUsesAnAdvertisedNetwork(t *testing.T) {
 	r.stop()
 	if a := res.Links[0].Addresses[0].Addr().String(); !has(t, "-6", "addr", "show", "eth0", a) {
 		t.Errorf("the advertised address %s is gone", a)
+	}
+}
+
+func TestAdvertisementsAreHeardWhileTheMachineForwards(t *testing.T) {
+	w := newWire(t, "eth0", "2001:db8:4::1/64")
+	w.dnsmasq(t, "--enable-ra", "--dhcp-range=2001:db8:4::,ra-only")
+	if _, err := Up(t.Context(), nil, testOptions(t)); err != nil {
+		t.Fatal(err)
+	}
+	const forwarding = "/proc/sys/net/ipv6/conf/all/forwarding"
+	if err := os.WriteFile(forwarding, []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.WriteFile(forwarding, []byte("0"), 0o644) })
+	// The kernel of a deaf link forgets its routers in this moment.
+	if !has(t, "-6", "route", "default via fe80::") {
+		t.Errorf("the advertised route is gone: %s", ip(t, "-6", "route"))
 	}
 }

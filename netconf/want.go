@@ -92,7 +92,7 @@ func (w *wanter) link(t Target, have State, leases map[string]*Lease) {
 	if c.Kind == network.Bond || c.Kind == network.Bridge {
 		l.Options = options(c, w.name)
 	}
-	l.Sysctls = sysctls(c)
+	l.Sysctls = sysctls(c, have.link(t.Device))
 	for _, a := range c.Addresses {
 		l.Addresses = append(l.Addresses, Addr{Prefix: a})
 	}
@@ -139,10 +139,15 @@ func (n idNames) of(id string) []string {
 	return []string{id}
 }
 
-func sysctls(c network.Link) []Option {
+// sysctls say whether the link hears routers' advertisements. Now is the device as
+// it is, if there is one.
+func sysctls(c network.Link, now *Link) []Option {
 	ra := func(v string) []Option { return []Option{{"ipv6/accept_ra", v}} }
 	switch {
-	// 2 also accepts while the machine forwards, which Docker makes it do.
+	// 2 also accepts while the machine forwards, which Docker makes it do. A link
+	// that hears them now shall not become deaf then.
+	case c.AcceptRA == nil && c.DHCP4 && now != nil && slices.Contains(now.Sysctls, ra("1")[0]):
+		return ra("2")
 	case c.AcceptRA != nil && *c.AcceptRA, c.AcceptRA == nil && (c.DHCP6 || c.IPv6Mode != ""):
 		return ra("2")
 	case c.AcceptRA != nil:
