@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rancheros/cloudconfig"
+	"rancheros/cloudconfig/userdata/jinja"
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
 )
@@ -122,18 +123,34 @@ func finalMessage(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	if s != nil && s.Datasource != nil {
 		ds = *s.Datasource
 	}
-	var pairs []string
-	for k, v := range map[string]string{"uptime": up, "timestamp": stamp, "version": Version, "datasource": ds} {
-		pairs = append(pairs, "${"+k+"}", v, "$"+k, v, "${"+strings.ToUpper(k)+"}", v, "$"+strings.ToUpper(k), v,
-			"{{"+k+"}}", v, "{{ "+k+" }}", v, "{{"+strings.ToUpper(k)+"}}", v)
+	text, err := fillIn(msg, map[string]string{"uptime": up, "timestamp": stamp, "version": Version, "datasource": ds})
+	t.say("%s", text)
+	if err != nil {
+		return fmt.Errorf("final_message: %w", err)
 	}
-	t.say("%s", strings.NewReplacer(pairs...).Replace(strings.TrimPrefix(msg, "## template: jinja\n")))
 	if t.InstanceID == "" || t.Tree.Planned() {
 		return nil
 	}
 	return t.quietly(func() error {
 		return t.write(state.InstanceDir(t.InstanceID)+"/boot-finished", up+" - "+stamp+"\n", 0o644)
 	})
+}
+
+// fillIn puts values in: {{name}} in a jinja template, $name and ${name} in any
+// other text; names may be in upper case.
+func fillIn(msg string, values map[string]string) (string, error) {
+	vars := map[string]any{}
+	var pairs []string
+	for k, v := range values {
+		up := strings.ToUpper(k)
+		vars[k], vars[up] = v, v
+		pairs = append(pairs, "${"+k+"}", v, "$"+k, v, "${"+up+"}", v, "$"+up, v)
+	}
+	if body, ok := strings.CutPrefix(msg, "## template: jinja\n"); ok {
+		text, _, err := jinja.Render(body, vars)
+		return text, err
+	}
+	return strings.NewReplacer(pairs...).Replace(msg), nil
 }
 
 // Version is how we call ourselves in messages and in instance-data.
