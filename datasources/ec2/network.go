@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"cmp"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -30,7 +31,7 @@ func networkConfig(h *datasources.Host, md wire.Doc) *network.Config {
 	for i, n := range nics {
 		c.Links = append(c.Links, n.link(h, i, len(nics) > 1))
 		if i > 0 {
-			n.policy(&c, i)
+			n.policy(h, &c, i)
 		}
 	}
 	return &c
@@ -45,14 +46,22 @@ func interfaces(h *datasources.Host, md wire.Doc) []nic {
 			continue
 		}
 		n := nic{mac: wire.MAC(mac), Doc: d}
-		n.card, _ = strconv.Atoi(d.Str("network-card"))
-		n.device, _ = strconv.Atoi(d.Str("device-number"))
+		n.card, n.device = number(d, "network-card"), number(d, "device-number")
 		nics = append(nics, n)
 	}
 	slices.SortFunc(nics, func(a, b nic) int {
 		return cmp.Or(cmp.Compare(a.card, b.card), cmp.Compare(a.device, b.device), cmp.Compare(a.mac, b.mac))
 	})
 	return nics
+}
+
+// number reads a number that old services do not know: who has none comes last.
+func number(d wire.Doc, key string) int {
+	n, err := strconv.Atoi(d.Str(key))
+	if err != nil {
+		return math.MaxInt
+	}
+	return n
 }
 
 func (n nic) link(h *datasources.Host, i int, several bool) network.Link {
@@ -67,8 +76,8 @@ func (n nic) link(h *datasources.Host, i int, several bool) network.Link {
 		}
 	}
 	bits := 24
-	if subnet, ok := n.subnet("subnet-ipv4-cidr-block"); ok {
-		bits = subnet.Bits()
+	if subnets := n.subnets("subnet-ipv4-cidr-block"); len(subnets) > 0 {
+		bits = subnets[0].Bits()
 	}
 	l.Addresses = append(further(n.addrs("local-ipv4s"), bits), further(n.addrs("ipv6s"), 128)...)
 	return l
@@ -96,36 +105,43 @@ func (n nic) addrs(list string) []netip.Addr {
 	return found
 }
 
-// subnet is the first network of a list.
-func (n nic) subnet(list string) (netip.Prefix, bool) {
+// subnets are the networks of a list.
+func (n nic) subnets(list string) []netip.Prefix {
+	var found []netip.Prefix
 	for _, s := range n.Strings(list) {
 		if p, err := netip.ParsePrefix(s); err == nil {
-			return p.Masked(), true
+			found = append(found, p.Masked())
 		}
 	}
-	return netip.Prefix{}, false
+	return found
 }
 
 // policy lets answers leave by the interface that was asked: each secondary one
-// has a routing table of its own. The router of IPv4 is the first address of a
-// subnet; that of IPv6 tells its routes itself.
-func (n nic) policy(c *network.Config, i int) {
+// has a routing table of its own. The router of IPv4 is the one that the
+// interface's lease names, else the first address of the subnet; that of IPv6
+// tells its routes itself.
+func (n nic) policy(h *datasources.Host, c *network.Config, i int) {
 	table := 100 + i
 	l := &c.Links[len(c.Links)-1]
-	if subnet, ok := n.subnet("subnet-ipv4-cidr-block"); ok {
-		l.Routes = append(l.Routes,
-			network.Route{To: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: subnet.Addr().Next(), Table: table},
-			network.Route{To: subnet, Table: table})
-		n.rules(c, "local-ipv4s", table)
-	}
-	if subnet, ok := n.subnet("subnet-ipv6-cidr-blocks"); ok {
-		l.Routes = append(l.Routes, network.Route{To: subnet, Table: table})
-		n.rules(c, "ipv6s", table)
-	}
-}
-
-func (n nic) rules(c *network.Config, list string, table int) {
-	for _, a := range n.addrs(list) {
-		c.Rules = append(c.Rules, network.Rule{From: netip.PrefixFrom(a, a.BitLen()), Table: table})
+	for _, family := range []struct{ subnets, addrs string }{
+		{"subnet-ipv4-cidr-block", "local-ipv4s"}, {"subnet-ipv6-cidr-blocks", "ipv6s"},
+	} {
+		subnets, addrs := n.subnets(family.subnets), n.addrs(family.addrs)
+		if len(subnets) == 0 || len(addrs) == 0 {
+			continue
+		}
+		if subnets[0].Addr().Is4() {
+			via := wire.Router(h, n.mac)
+			if !via.IsValid() {
+				via = subnets[0].Addr().Next()
+			}
+			l.Routes = append(l.Routes, network.Route{To: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: via, Table: table})
+		}
+		for _, s := range subnets {
+			l.Routes = append(l.Routes, network.Route{To: s, Table: table})
+		}
+		for _, a := range addrs {
+			c.Rules = append(c.Rules, network.Rule{From: netip.PrefixFrom(a, a.BitLen()), Table: table})
+		}
 	}
 }

@@ -93,8 +93,8 @@ var calls = map[string]func(*sourceCase, sourceCall) error{
 	"parse_public_keys":                   recordKeys,
 	"get_instance_metadata":               recordEC2Tree,
 	"get_instance_userdata":               recordEC2Tree,
-	"parse_text":                          recordSeedText("var/lib/cloud/seed/azure/ovf-env.xml"),
-	"read_azure_ovf":                      recordSeedText("var/lib/cloud/seed/azure/ovf-env.xml"),
+	"parse_text":                          recordAzureOVF,
+	"read_azure_ovf":                      recordAzureOVF,
 	"read_ovf_environment":                recordSeedText("var/lib/cloud/seed/ovf/ovf-env.xml"),
 	"parse_shell_config":                  recordSeedText("var/lib/cloud/seed/opennebula/context.sh"),
 	"load_json_or_yaml":                   recordGuestInfo,
@@ -112,6 +112,29 @@ func recordSeedText(name string) func(*sourceCase, sourceCall) error {
 		c.rec.file("host/"+name, []byte(text))
 		return nil
 	}
+}
+
+// recordAzureOVF is recordSeedText. A machine that Azure keeps in a pool says
+// so, and of which kind that is, in the place of an answer.
+func recordAzureOVF(c *sourceCase, call sourceCall) error {
+	kind := ""
+	for _, k := range c.Checks {
+		switch {
+		case strings.Contains(k.Of, "PreprovisionedVMType") && k.Value != nil:
+			kind = fmt.Sprint(k.Value)
+		case strings.Contains(k.Of, "PreprovisionedVm") && k.Value == true && kind == "":
+			kind = "pool"
+		}
+	}
+	if kind != "" {
+		c.check = func(_ fetched, err error) error {
+			if err == nil || !strings.Contains(err.Error(), kind) {
+				return fmt.Errorf("got %v, want a machine in a pool: %s", err, kind)
+			}
+			return nil
+		}
+	}
+	return recordSeedText("var/lib/cloud/seed/azure/ovf-env.xml")(c, call)
 }
 
 func recordGuestInfo(c *sourceCase, call sourceCall) error {
@@ -148,9 +171,21 @@ func recordEC2Network(c *sourceCase, call sourceCall) error {
 			r.addLinks(names)
 		}
 	}
+	c.leases()
 	r.http = []exchange{{Method: "PUT", URL: "/latest/api/token", Status: 200, Body: "t"}}
 	r.tree("/latest/meta-data/", map[string]any{"instance-id": "i-1", "network": tree})
 	return nil
+}
+
+// leases writes the lease that the case pretends for every link.
+func (c *sourceCase) leases() {
+	var lease struct{ Routers string }
+	if json.Unmarshal(c.Mocks["distro.dhcp_client.dhcp_discovery.return_value"], &lease) != nil || lease.Routers == "" {
+		return
+	}
+	for _, l := range c.rec.links {
+		c.rec.file(fmt.Sprintf("host/run/ros/leases/%s.json", l["name"]), fmt.Appendf(nil, `{"mac": %q, "routers": [%q]}`, l["mac"], lease.Routers))
+	}
 }
 
 // tree serves a document as EC2 does: folders and files.

@@ -40,7 +40,10 @@ type sourceCase struct {
 	check func(fetched, error) error
 }
 
-type sourceCheck struct{ Of, Op string }
+type sourceCheck struct {
+	Of, Op string
+	Value  any
+}
 
 type sourceCall struct {
 	Function string

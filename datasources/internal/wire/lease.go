@@ -15,8 +15,22 @@ import (
 
 // A Lease is what of a DHCP lease tells where a cloud's services are.
 type Lease struct {
+	// MAC is the link's, and Routers are known, of our own leases only.
+	MAC     string           `json:"mac"`
+	Routers []netip.Addr     `json:"routers"`
 	Server  netip.Addr       `json:"server"`
 	Options map[uint8][]byte `json:"options"`
+}
+
+// Router is the router that the lease of the link with that MAC address names,
+// or the zero Addr.
+func Router(h *datasources.Host, mac string) netip.Addr {
+	for _, l := range Leases(h) {
+		if l.MAC != "" && MAC(l.MAC) == mac && len(l.Routers) > 0 {
+			return l.Routers[0]
+		}
+	}
+	return netip.Addr{}
 }
 
 // Leases are the machine's DHCP leases: our own, else those that
