@@ -63,7 +63,7 @@ func parseOVF(b []byte) (*environment, error) {
 	if env.customData, err = wire.Base64([]byte(p.text(set, "CustomData"))); err != nil {
 		p.fail(fmt.Errorf("CustomData: %w", err))
 	}
-	if env.hostname == "" {
+	if len(set.All("HostName")) == 0 {
 		p.fail(errors.New("HostName is missing"))
 	}
 	if n := len(env.password); n > maxPassword {

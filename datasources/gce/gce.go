@@ -95,7 +95,7 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		Hostname:     short(a.hostname),
 		PublicKeys:   a.keys(time.Now()),
 		Zone:         zone,
-		Region:       zone[:max(strings.LastIndex(zone, "-"), 0)],
+		Region:       region(zone),
 		InstanceType: baseOrNone(a.machine),
 		UserData:     userData,
 		Network:      a.network(env.Host),
@@ -226,6 +226,14 @@ func get(ctx context.Context, c *metadata.Client, at, path string) (string, erro
 	return "", e
 }
 
+// region is a zone without its last part.
+func region(zone string) string {
+	if i := strings.LastIndex(zone, "-"); i >= 0 {
+		return zone[:i]
+	}
+	return zone
+}
+
 // userData is the attribute user-data, or startup-script, which RancherOS read
 // as well.
 func (a *answers) userData() ([]byte, error) {
@@ -235,14 +243,10 @@ func (a *answers) userData() ([]byte, error) {
 		s, _ = d["startup-script"].(string)
 		return wire.Bytes(s), nil
 	}
-	switch encoding := d.Str("user-data-encoding"); encoding {
-	case "":
-		return []byte(s), nil
-	case "base64":
+	if d.Str("user-data-encoding") == "base64" {
 		return wire.Base64([]byte(s))
-	default:
-		return nil, fmt.Errorf("attribute user-data-encoding is %q, want base64 or nothing", encoding)
 	}
+	return []byte(s), nil // without a word, or with one that nobody knows
 }
 
 func (a *answers) network(h *datasources.Host) *network.Config {

@@ -91,11 +91,11 @@ func needs(h *datasources.Host) datasources.Needs {
 	return datasources.Local
 }
 
-// options are the key=value pairs behind ds=nocloud, of firmware and of the
-// kernel command line, which wins.
+// options are the key=value pairs behind ds=nocloud, of the kernel command line
+// and of firmware, which wins: it is this machine's, and the other its image's.
 func options(h *datasources.Host) wire.Doc {
 	o := wire.Doc{}
-	for _, text := range []string{h.DMI("product_serial"), h.Cmdline()} {
+	for _, text := range []string{h.Cmdline(), h.DMI("product_serial")} {
 		for word := range strings.FieldsSeq(text) {
 			parse(o, word)
 		}
@@ -142,6 +142,9 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	}
 	if len(s.from) == 0 {
 		return nil, errors.New("nocloud: there is no drive labelled cidata, no seed folder and no seedfrom")
+	}
+	if strings.EqualFold(s.meta.Str("dsmode"), "disabled") {
+		return nil, errors.New("nocloud: meta-data says dsmode: disabled")
 	}
 	in := &datasources.Instance{
 		Subplatform:  strings.Join(s.from, ", "),

@@ -1,7 +1,9 @@
 package nocloud_test
 
 import (
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"rancheros/datasources"
 	"rancheros/datasources/dstest"
@@ -40,4 +42,31 @@ func TestSameLooksAtTheDrive(t *testing.T) {
 	if nocloud.Kind.Same(h, datasources.Identity{Drive: "2025-01-02-03-04-05-00"}) {
 		t.Error("another drive is the same instance")
 	}
+}
+
+func TestFirmwareWinsOverTheCommandLine(t *testing.T) {
+	h := seed(map[string]string{"proc/cmdline": "ds=nocloud;i=line;h=line", "sys/class/dmi/id/product_serial": "ds=nocloud;i=serial"})
+	in, err := nocloud.Kind.Fetch(t.Context(), dstest.Env(h, "", nil))
+	if err != nil || in.ID != "serial" || in.Hostname != "line" {
+		t.Errorf("Fetch() = %+v, %v, want the ID of the serial number and the host name of the command line", in, err)
+	}
+}
+
+func TestASeedMaySayThatItIsDisabled(t *testing.T) {
+	h := seed(map[string]string{"var/lib/cloud/seed/nocloud/meta-data": "instance-id: x\ndsmode: disabled\n"})
+	if in, err := nocloud.Kind.Fetch(t.Context(), dstest.Env(h, "", nil)); err == nil || !strings.Contains(err.Error(), "disabled") {
+		t.Errorf("Fetch() = %+v, %v, want an error", in, err)
+	}
+}
+
+// seed is a machine with a seed folder and more files.
+func seed(files map[string]string) *datasources.Host {
+	root := fstest.MapFS{
+		"var/lib/cloud/seed/nocloud/meta-data": {Data: []byte("instance-id: seed\n")},
+		"var/lib/cloud/seed/nocloud/user-data": {Data: []byte("#cloud-config\n")},
+	}
+	for name, content := range files {
+		root[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return &datasources.Host{Root: root}
 }

@@ -109,6 +109,9 @@ func parse(h *datasources.Host, text []byte) (*datasources.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
+	if strings.EqualFold(vars["DSMODE"], "disabled") {
+		return nil, errors.New("DSMODE is disabled")
+	}
 	md := map[string]any{}
 	for k, v := range vars {
 		if !strings.HasPrefix(k, "PASSWORD") && k != "CRYPTED_PASSWORD_BASE64" {

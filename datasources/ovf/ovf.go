@@ -6,6 +6,7 @@ package ovf
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -205,9 +206,6 @@ func instance(h *datasources.Host, props map[string]string) (*datasources.Instan
 	md := map[string]any{"instance-id": "iid-dsovf"}
 	for k, v := range props {
 		switch k {
-		case "hostname", "local-hostname":
-			in.Hostname = wire.Hostname(v)
-			md["local-hostname"] = v
 		case "instance-id":
 			md[k] = v
 		case "public-keys":
@@ -223,6 +221,9 @@ func instance(h *datasources.Host, props map[string]string) (*datasources.Instan
 		case "network-config":
 			addNetwork(h, in, md, v)
 		}
+	}
+	if v := cmp.Or(props["local-hostname"], props["hostname"]); v != "" {
+		in.Hostname, md["local-hostname"] = wire.Hostname(v), v
 	}
 	in.ID = wire.Scalar(md["instance-id"])
 	in.Metadata = md

@@ -42,3 +42,12 @@ func TestSeedMustBeAURL(t *testing.T) {
 		t.Errorf("addSeed() = %v, want an error", err)
 	}
 }
+
+func TestTheLongerNameOfTheHostNameWins(t *testing.T) {
+	for range 20 { // the properties have no order
+		in, _, err := instance(&datasources.Host{Root: fstest.MapFS{}}, map[string]string{"hostname": "short", "local-hostname": "long", "instance-id": "i"})
+		if err != nil || in.Hostname != "long" {
+			t.Fatalf("instance() = %+v, %v, want the host name long", in, err)
+		}
+	}
+}

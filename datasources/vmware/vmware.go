@@ -151,6 +151,9 @@ func variable(vars guestinfo.Vars, key string) ([]byte, error) {
 		return nil, err
 	}
 	b, err := wire.Decode([]byte(v), enc)
+	if errors.Is(err, wire.ErrEncoding) {
+		return []byte(v), nil // it is what it looks like
+	}
 	if err != nil {
 		return nil, fmt.Errorf("guestinfo.%s: %w", key, err)
 	}
@@ -168,13 +171,13 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 		Hostname: wire.Hostname(md.Str("local-hostname", "hostname")),
 		Metadata: md,
 	}
-	in.PublicKeys = wire.Keys(md.Get("public-keys", "public_keys"))
-	if more := md.Str("public-keys-data"); more != "" {
-		in.PublicKeys = wire.Keys(append(wire.KeyLines(more), in.PublicKeys...))
-	}
+	in.PublicKeys = wire.Keys(md.Get("public-keys-data", "public_keys_data", "public-keys", "public_keys"))
 	doc := md.Get("network")
 	if text, ok := doc.(string); ok {
 		dec, err := wire.Decode([]byte(text), wire.Scalar(md["network.encoding"]))
+		if errors.Is(err, wire.ErrEncoding) {
+			dec, err = []byte(text), nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("network: %w", err)
 		}

@@ -49,6 +49,27 @@ func TestMetadataTakesNetworkInAnyForm(t *testing.T) {
 	}
 }
 
+func TestOneListOfKeysCounts(t *testing.T) {
+	for md, want := range map[string]string{
+		"public-keys: [ssh-rsa A, ssh-rsa B]":                                   "ssh-rsa A,ssh-rsa B",
+		"public_keys_data: |\n  ssh-rsa A\n  ssh-rsa B\npublic-keys: ssh-rsa C": "ssh-rsa A,ssh-rsa B",
+		"public-keys-data: [ssh-rsa A]\npublic-keys: {me: ssh-rsa C}":           "ssh-rsa A",
+	} {
+		in, err := parse(host("vmware", nil), []byte(md))
+		if err != nil || strings.Join(in.PublicKeys, ",") != want {
+			t.Errorf("parse(%q) = %+v, %v, want keys %s", md, in, err, want)
+		}
+	}
+}
+
+func TestAnEncodingThatNobodyKnowsIsNone(t *testing.T) {
+	h := host("vmware", map[string]string{"metadata": "instance-id: x", "userdata": "#cloud-config", "userdata.encoding": "rot13"})
+	in, err := fetch(t.Context(), dstest.Env(h, "", nil))
+	if err != nil || string(in.UserData) != "#cloud-config" {
+		t.Errorf("fetch() = %+v, %v, want the user-data as it is", in, err)
+	}
+}
+
 func TestReportRedactsWhatTheUserSaid(t *testing.T) {
 	h := host("vmware", map[string]string{"metadata": "redact: [userdata]", "userdata": "#cloud-config\n", "userdata.encoding": "b64"})
 	in := &datasources.Instance{Metadata: map[string]any{"redact": []any{"userdata"}}}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -32,8 +33,11 @@ func Decode(b []byte, encoding string) ([]byte, error) {
 	case "gzip", "gz":
 		return Gunzip(b)
 	}
-	return nil, fmt.Errorf("decode data: unknown encoding %q; known are base64, b64, gzip+base64, gz+b64", encoding)
+	return nil, fmt.Errorf("decode data: %w %q; known are base64, b64, gzip+base64, gz+b64", ErrEncoding, encoding)
 }
+
+// ErrEncoding says that nobody knows how to undo an encoding.
+var ErrEncoding = errors.New("unknown encoding")
 
 // Base64 decodes standard base64, with or without padding; blanks and line
 // breaks do not matter.
