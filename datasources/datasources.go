@@ -121,7 +121,7 @@ type Identity struct {
 type Instance struct {
 	// Datasource is the Kind's name, filled in by the picker.
 	Datasource string `json:"datasource"`
-	// Subplatform says how: "metadata (http://169.254.169.254)", "drive (/dev/vdb)".
+	// Subplatform says how: "metadata (http://169.254.169.254)", "config-disk (/dev/vdb)".
 	Subplatform  string   `json:"subplatform,omitempty"`
 	ID           string   `json:"instance_id,omitempty"`
 	Hostname     string   `json:"hostname,omitempty"`

@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,6 +76,20 @@ func TestDevicesSwapTheirNames(t *testing.T) {
 	))
 	if mac("n1") != first || mac("n0") != second {
 		t.Errorf("n0 is %s, n1 is %s; want them swapped", mac("n0"), mac("n1"))
+	}
+}
+
+func TestRenameDoesNothingElse(t *testing.T) {
+	newWire(t, "q0", "10.1.0.1/24")
+	t.Cleanup(func() { exec.Command("ip", "link", "del", "lan8").Run() })
+	cfg := links(network.Link{ID: "lan", Kind: network.Physical, Name: "lan8", Match: network.Match{Name: "q0"}, MTU: 1400, Addresses: prefixes("10.1.0.5/24")})
+	for range 2 {
+		if err := Rename(cfg, slog.New(slog.DiscardHandler)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !has(t, "link", "show", "lan8", "mtu 1500") || has(t, "addr", "show", "lan8", "10.1.0.5") {
+		t.Errorf("links: %s", ip(t, "addr"))
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -47,15 +46,10 @@ func StatusOf(t *tree.Tree, s *state.Status, ok bool) *Status {
 	if at := s.LastUpdate(); !at.IsZero() {
 		out.LastUpdate = at.Format(time.RFC1123Z)
 	}
+	off, why := state.SwitchedOff(t)
 	switch {
-	case t.Exists(state.DisabledMark):
-		out.BootStatusCode = "disabled-by-marker-file"
-	case strings.Contains(t.ReadString("/proc/cmdline"), "cloud-init=disabled"):
-		out.BootStatusCode = "disabled-by-kernel-command-line"
-	}
-	switch {
-	case t.Exists(state.Disabled):
-		out.State, out.Detail = state.Off, "cloud-init is switched off: "+t.ReadString(state.Disabled)
+	case off != "":
+		out.BootStatusCode, out.State, out.Detail = off, state.Off, "cloud-init is switched off: "+why
 	case !ok:
 		out.State, out.BootStatusCode = state.NotStarted, "unknown"
 	}

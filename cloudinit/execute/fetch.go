@@ -29,6 +29,11 @@ func (t *Target) fetch(ctx context.Context, where string, headers map[string]str
 	u.Fragment = ""
 	var body []byte
 	for try := range fetchTries {
+		if try == 1 && t.Online != nil {
+			if err := t.Online(ctx); err != nil {
+				t.Warn("%v", err)
+			}
+		}
 		if try > 0 {
 			if err := pause(ctx, fetchPause<<try); err != nil {
 				return nil, errors.Join(err, ctx.Err())

@@ -114,6 +114,10 @@ func (t *Target) writeOne(ctx context.Context, f cloudconfig.File) error {
 			data = append(have, data...)
 		}
 	}
+	// Folders that the file needs are its owner's.
+	if _, err := t.Tree.MkdirAll(path.Dir(f.Path), tree.Perm{Mode: 0o755, UID: perm.UID, GID: perm.GID}); err != nil {
+		return err
+	}
 	there := t.Tree.Exists(f.Path)
 	if _, err = t.Tree.WriteFile(f.Path, data, perm); err == nil && !f.Append {
 		t.ownsFile(f.Path, data, there)

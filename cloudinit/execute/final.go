@@ -125,6 +125,9 @@ func finalMessage(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	}
 	text, err := fillIn(msg, map[string]string{"uptime": up, "timestamp": stamp, "version": Version, "datasource": ds})
 	t.say("%s", text)
+	if t.Output != t.Console && !t.Tree.Planned() {
+		fmt.Fprintln(t.Output, text) // where people look for it, too
+	}
 	if err != nil {
 		return fmt.Errorf("final_message: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"rancheros/cloudinit/distro"
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
 	"rancheros/sys/kmsg"
@@ -113,6 +114,9 @@ func (f *flags) run(ctx context.Context, p Program) (*Report, error) {
 	}
 	t := New(tr)
 	t.Chroot, t.CheckIn, t.Publish = f.chroot, p.CheckIn, p.Publish
+	if t.Live && !t.Ours {
+		t.Online = func(ctx context.Context) error { return distro.WaitOnline(ctx, tr) }
+	}
 	done := t.OpenOutput()
 	defer done()
 	o := Options{Again: f.again}

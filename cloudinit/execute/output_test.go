@@ -55,7 +55,7 @@ func TestOutputOfStagesGoesWhereTheConfigSays(t *testing.T) {
 			var log bytes.Buffer
 			m.Output = &log
 			c := config(t, row.config+"\nruncmd: ['echo out; echo err >&2']\n")
-			if _, err := Config(t.Context(), m.Target, c, Options{Phases: []Phase{Final}}); err != nil {
+			if _, err := Config(t.Context(), m.Target, c, Options{Phases: []Phase{Final}, Only: []string{"runcmd"}}); err != nil {
 				t.Fatal(err)
 			}
 			if got := m.read(t, row.file); got != row.want {
@@ -77,7 +77,7 @@ func TestARedirectionThatCannotBeHadIsAWarningAndLosesNothing(t *testing.T) {
 	var log bytes.Buffer
 	m.Output = &log
 	c := config(t, "output: {all: '> relative'}\nruncmd: [echo out]\n")
-	if _, err := Config(t.Context(), m.Target, c, Options{Phases: []Phase{Final}}); err != nil {
+	if _, err := Config(t.Context(), m.Target, c, Options{Phases: []Phase{Final}, Only: []string{"runcmd"}}); err != nil {
 		t.Fatal(err)
 	}
 	s, _, err := state.LoadStatus(m.Tree)
@@ -144,5 +144,17 @@ func TestAPlanTellsNobodyAndWritesNoLog(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(m.dir, "var")); err == nil {
 		t.Error("the plan wrote below /var")
+	}
+}
+
+func TestTheFinalMessageIsOnTheConsoleAndInTheLog(t *testing.T) {
+	m := newMachine(t, map[string]string{"etc/os-release": "ID=debian\n"})
+	var log, console bytes.Buffer
+	m.Output, m.Console = &log, &console
+	if _, err := Config(t.Context(), m.Target, config(t, "final_message: all is done"), Options{Only: []string{"final_message"}}); err != nil {
+		t.Fatal(err)
+	}
+	if log.String() != "all is done\n" || console.String() != log.String() {
+		t.Errorf("log %q, console %q", log.String(), console.String())
 	}
 }

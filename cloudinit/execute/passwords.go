@@ -98,6 +98,10 @@ func (t *Target) setPassword(db *accounts.DB, p cloudconfig.UserPassword, expire
 		print = p.Name + ":" + want
 	case p.Type == "" || p.Type == "hash":
 		if have == want {
+			// Where this runs at every boot, it would expire what its user has kept.
+			if expire && !t.Ours {
+				db.Expire(p.Name)
+			}
 			return "", nil
 		}
 	case p.Type != "text":

@@ -104,7 +104,7 @@ func (t *Target) per(ctx context.Context, args []string) error {
 	if len(args) < 3 {
 		return errors.New("cloud-init-per: want FREQUENCY NAME PROGRAM [ARGUMENT...]")
 	}
-	a := Applier{Name: "per." + state.SafeName(strings.ReplaceAll(args[1], "-", "_"))}
+	a := Applier{Name: state.Per + state.SafeName(strings.ReplaceAll(args[1], "-", "_"))}
 	switch args[0] {
 	case "always":
 		a.Every = Boot

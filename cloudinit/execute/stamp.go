@@ -18,13 +18,17 @@ func (t *Target) stampPath(a Applier) string {
 	case a.Every == Once && t.Ours:
 		return path.Join(paths.Done, "once", a.Name)
 	case a.Every == Once:
-		return path.Join(state.Semaphores, "config_"+a.Name+".once")
+		return path.Join(state.Semaphores, state.Semaphore(a.Name)+".once")
 	case a.Every != Instance:
 		return ""
 	case t.Ours:
 		return path.Join(paths.Done, id, a.Name)
 	}
-	return path.Join(state.Instances, id, "sem", "config_"+a.Name)
+	file := path.Join(state.Instances, id, "sem", state.Semaphore(a.Name))
+	if strings.HasPrefix(a.Name, state.Per) {
+		file += ".instance"
+	}
+	return file
 }
 
 // due says by a skip that an applier has had its turn.

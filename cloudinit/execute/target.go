@@ -72,6 +72,9 @@ type Target struct {
 	// Publish tells the cloud our public host keys; told is false where it does not
 	// want them. Nil: nobody to tell.
 	Publish func(ctx context.Context, keys map[string]string) (told bool, err error)
+	// Online waits for the network, when something has to be fetched and cannot
+	// be; nil: it is there.
+	Online func(ctx context.Context) error
 	// Later are programs to start when everything is recorded: the shutdown of
 	// power_state.
 	Later [][]string

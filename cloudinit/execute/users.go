@@ -358,8 +358,18 @@ func (t *Target) copySkel(from, to string, u accounts.User) error {
 	return nil
 }
 
-// shell is the best one that the tree has.
+// shell is what accounts get of which nothing is said: elsewhere what the
+// distribution's useradd gives, here the best one that there is.
 func (t *Target) shell() string {
+	if !t.Ours {
+		b, _ := t.Tree.ReadFile("/etc/default/useradd")
+		for line := range strings.Lines(string(b)) {
+			if v, ok := strings.CutPrefix(strings.TrimSpace(line), "SHELL="); ok && v != "" {
+				return v
+			}
+		}
+		return "/bin/sh"
+	}
 	if t.Tree.Exists("/bin/bash") {
 		return "/bin/bash"
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"rancheros/cloudconfig/network"
 	"rancheros/datasources"
 )
 
@@ -32,6 +33,7 @@ Exit code: 0 done, 1 something went wrong (see the report), 2 wrong usage.
 type Defaults struct {
 	Kinds   []datasources.Kind
 	BringUp func(ctx context.Context, needs datasources.Needs) error
+	Rename  func(*network.Config) error
 	// Names are the datasources that the machine's config names.
 	Names func(root string) []string
 }
@@ -61,6 +63,7 @@ func (d Defaults) Main(ctx context.Context, args []string) int {
 	fs.Var(&names, "datasource", "ask only `NAME[:ARG]`; may be given more than once")
 	fs.StringVar(&o.Endpoint, "endpoint", "", "ask `URL` instead of the cloud's own address")
 	fs.BoolVar(&o.Local, "local", false, "ask only what needs no network: a drive, a folder, firmware")
+	fs.BoolVar(&o.Early, "early", false, "before the network is up: leave what user-data includes to a later run")
 	fs.BoolVar(&o.Fresh, "fresh", false, "ask even if the machine has not changed")
 	fs.StringVar(&output, "output", "text", "print the report as `text or json`")
 	err := fs.Parse(args)
@@ -81,7 +84,7 @@ func (d Defaults) Main(ctx context.Context, args []string) int {
 		o.Names = d.Names(o.Root)
 	}
 	if o.Root == "/" && o.Endpoint == "" {
-		o.BringUp, o.Pool = d.BringUp, true
+		o.BringUp, o.Rename, o.Pool = d.BringUp, d.Rename, true
 	}
 	report, err := Run(ctx, o)
 	if report != nil {

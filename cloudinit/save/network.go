@@ -1,12 +1,13 @@
 package save
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os/exec"
+	"strings"
 
-	"rancheros/cloudconfig/network"
 	"rancheros/cloudinit/distro"
 	"rancheros/cloudinit/state"
 )
@@ -18,18 +19,23 @@ func (s *saver) network(ctx context.Context) error {
 	if s.ours || s.networkDisabled() {
 		return nil
 	}
-	known, err := state.Load(s.tree)
-	if err != nil {
+	cfg := s.said
+	if known, err := state.Load(s.tree); err != nil {
 		return err
-	}
-	var cfg *network.Config
-	switch {
-	case known != nil && known.Instance.Network != nil:
+	} else if known != nil && s.report.Outcome != Later {
 		cfg = known.Instance.Network
+	}
+	switch {
+	case cfg != nil:
 	case distro.Configured(s.tree) || len(s.Host.Links) == 0:
 		return nil
 	default:
 		cfg = distro.Fallback(s.Host.Links)
+	}
+	if s.Rename != nil && s.Root == "/" {
+		if err := s.Rename(cfg); err != nil {
+			return err
+		}
 	}
 	by, changed, err := distro.Write(s.tree, cfg)
 	if errors.Is(err, distro.ErrNoRenderer) {
@@ -72,7 +78,7 @@ func (s *saver) reload(ctx context.Context, by string) error {
 			continue
 		}
 		if out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w: %.200s", argv[0], err, out))
+			errs = append(errs, fmt.Errorf("%s: %w: %.200s", strings.Join(argv, " "), err, bytes.TrimSpace(out)))
 		}
 	}
 	return errors.Join(errs...)

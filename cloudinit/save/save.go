@@ -4,7 +4,9 @@
 package save
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rancheros/cloudconfig/network"
 	"rancheros/cloudconfig/userdata"
 	"rancheros/cloudconfig/userdata/fetch"
 	"rancheros/cloudinit/state"
@@ -48,6 +51,13 @@ type Options struct {
 	// Pool: a machine that its cloud has made in advance tells that it is there
 	// and waits for its user, however long that takes.
 	Pool bool
+	// Early says that the machine's own network services have not run yet. What
+	// the user-data includes is then left to a later run of this boot, unless the
+	// datasource itself has needed the network. Local means it too.
+	Early bool
+	// Rename gives links the names that the config has for them; nil: it is left
+	// to others.
+	Rename func(*network.Config) error
 	// Fresh ignores what was saved: the datasource is asked in any case.
 	Fresh bool
 	// Hook is called before every step of every change; for tests.
@@ -63,7 +73,8 @@ type Report struct {
 	Datasource string `json:"datasource,omitempty"`
 	InstanceID string `json:"instance_id,omitempty"`
 	// Outcome is new, updated, unchanged, kept (the datasource failed and what
-	// was saved before still holds), none or disabled.
+	// was saved before still holds), later (the user-data includes what only the
+	// network has), none or disabled.
 	Outcome string `json:"outcome"`
 	// Requests that were made over the network.
 	Requests int      `json:"requests"`
@@ -82,6 +93,7 @@ const (
 	Updated   = "updated"
 	Unchanged = "unchanged"
 	Kept      = "kept"
+	Later     = "later"
 	None      = "none"
 	Disabled  = "disabled"
 )
@@ -92,6 +104,13 @@ type saver struct {
 	tree   *tree.Tree
 	ours   bool
 	report *Report
+	// said is what the datasource says of the network, whether or not the rest
+	// could be saved; needs is what it needed of it.
+	said  *network.Config
+	needs datasources.Needs
+	later bool
+	// off: cloud-init is to do nothing at this boot.
+	off bool
 	// stage is the part of the run that is timed now.
 	began time.Time
 }
@@ -119,6 +138,7 @@ func (o *Options) setDefaults() {
 		o.Root = "/"
 	}
 	if o.Local {
+		o.Early = true
 		o.BringUp = func(context.Context, datasources.Needs) error { return errLater }
 	}
 	if o.Log == nil {
@@ -147,7 +167,10 @@ func (s *saver) run(ctx context.Context) error {
 	if err != nil {
 		s.problem(err) // what cannot be read is asked for again
 	}
-	if err := s.ask(ctx, known); err != nil || s.report.Outcome == Disabled {
+	if _, err := s.tree.Remove(state.Disabled); err != nil {
+		s.problem(err)
+	}
+	if err := s.ask(ctx, known); err != nil || s.off {
 		return err
 	}
 	if err := s.network(ctx); err != nil {
@@ -163,10 +186,15 @@ func (s *saver) ask(ctx context.Context, known *state.Known) error {
 	switch {
 	case errors.Is(err, datasources.ErrDisabled):
 		s.report.Outcome = Disabled
-		return state.WriteJSON(s.tree, state.Disabled, map[string]string{"why": err.Error()}, false)
+		return s.switchOff(err)
 	case errors.Is(err, errLater):
-		// What was saved holds until the network is there to ask.
-		return s.keep(known, nil)
+		// This may be another machine: only the network can tell.
+		s.report.Outcome = Later
+		return nil
+	case errors.Is(err, datasources.ErrNone) && known == nil && !s.ours:
+		// A package that somebody installed on his laptop leaves it alone.
+		s.report.Outcome = None
+		return s.switchOff(err)
 	case errors.Is(err, datasources.ErrNone):
 		return s.keep(known, nil)
 	case err != nil:
@@ -177,6 +205,7 @@ func (s *saver) ask(ctx context.Context, known *state.Known) error {
 		return s.show(known, nil)
 	}
 	next := s.know(picked)
+	s.said, s.needs = next.Instance.Network, datasources.Candidate{Kind: picked.Kind}.NeedsHere(s.Host)
 	s.report.Datasource, s.report.InstanceID = next.Identity.Datasource, next.Identity.InstanceID
 	s.report.Outcome = Updated
 	if known == nil || known.Identity.InstanceID != next.Identity.InstanceID {
@@ -184,12 +213,36 @@ func (s *saver) ask(ctx context.Context, known *state.Known) error {
 	}
 	result, err := s.read(ctx, next)
 	s.event("read user-data", err)
+	if errors.Is(err, errLater) {
+		return s.postpone(known, next)
+	}
 	if err != nil {
 		return err
 	}
 	err = s.store(known, next, result)
 	s.event("keep", err)
 	return err
+}
+
+// switchOff makes all that comes after us at this boot do nothing.
+func (s *saver) switchOff(why error) error {
+	s.off = true
+	return state.WriteJSON(s.tree, state.Disabled, map[string]string{"why": why.Error()}, false)
+}
+
+// postpone leaves the rest to a later run of this boot, when the network is
+// there; unless it would only find what was saved before.
+func (s *saver) postpone(known, next *state.Known) error {
+	if s.report.Outcome == Updated && sameData(known.Instance, next.Instance) {
+		s.report.Outcome = Unchanged
+		return s.show(known, nil)
+	}
+	s.report.Outcome = Later
+	return nil
+}
+
+func sameData(a, b datasources.Instance) bool {
+	return bytes.Equal(a.UserData, b.UserData) && bytes.Equal(a.VendorData, b.VendorData) && bytes.Equal(a.VendorData2, b.VendorData2)
 }
 
 // keep goes on with what was saved before: a datasource that does not answer
@@ -220,8 +273,11 @@ func (s *saver) read(ctx context.Context, k *state.Known) (*userdata.Result, err
 	}
 	r, err := userdata.Parse(counting(ctx, &n),
 		userdata.Input{UserData: in.UserData, VendorData: in.VendorData, VendorData2: in.VendorData2, InstanceData: data},
-		userdata.Options{Fetch: fetch.HTTP(fetch.Options{Retries: 3}), Store: urlCache{s.tree, k.Identity.InstanceID}})
+		userdata.Options{Fetch: s.fetcher(), Store: urlCache{s.tree, k.Identity.InstanceID}})
 	s.report.Requests += int(n.Load())
+	if s.later {
+		return nil, errLater
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read user-data: %w", err)
 	}
@@ -232,6 +288,23 @@ func (s *saver) read(ctx context.Context, k *state.Known) (*userdata.Result, err
 	}
 	s.report.Parts = r.Parts
 	return r, nil
+}
+
+// fetcher gets what user-data includes, once the network works.
+func (s *saver) fetcher() fetch.Fetcher {
+	get := fetch.HTTP(fetch.Options{Retries: 3})
+	return func(ctx context.Context, r fetch.Request) ([]byte, error) {
+		if s.Early && s.needs < datasources.Network {
+			s.later = true
+			return nil, errLater
+		}
+		if s.BringUp != nil {
+			if err := s.BringUp(ctx, datasources.Network); err != nil {
+				return nil, fmt.Errorf("bring the network up: %w", err)
+			}
+		}
+		return get(ctx, r)
+	}
 }
 
 func problemText(p userdata.Problem) string {
@@ -247,6 +320,9 @@ func problemText(p userdata.Problem) string {
 
 func (s *saver) problem(err error) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
 		s.report.Problems = append(s.report.Problems, line)
 	}
 }
@@ -279,6 +355,19 @@ func (s *saver) books(start time.Time) error {
 		status.Begin(s.tree, state.InitLocal, start),
 		status.End(s.tree, state.InitLocal, s.Now(), s.report.Problems, nil),
 		state.Append(s.tree, s.report.events),
-		state.WriteJSON(s.tree, paths.RunDir+"/save.json", s.report, false),
+		state.WriteJSON(s.tree, reportFile, s.report, false),
 	)
+}
+
+const reportFile = paths.RunDir + "/save.json"
+
+// Pending says whether a run of this boot that knows the network is still to
+// come.
+func Pending(t *tree.Tree) bool {
+	if off, _ := state.SwitchedOff(t); off != "" {
+		return false
+	}
+	var r Report
+	b, err := t.ReadFile(reportFile)
+	return err != nil || json.Unmarshal(b, &r) != nil || r.Outcome == Later
 }

@@ -21,6 +21,9 @@ import (
 // redacted is what upstream writes in place of a secret.
 const redacted = "redacted for non-root user"
 
+// unknown is what upstream calls a cloud without a name.
+const unknown = "unknown"
+
 // sensitive are the keys of instance-data that only root may see.
 var sensitive = []string{"combined_cloud_config", "merged_cfg", "merged_system_cfg", "security-credentials", "userdata", "user-data", "user_data", "vendordata", "vendor-data", "ds/vendor_data"}
 
@@ -205,8 +208,14 @@ func textOf(b []byte) string {
 	return "ci-b64:" + base64.StdEncoding.EncodeToString(b)
 }
 
-// cloudName is upstream's name of the cloud.
+// cloudName is upstream's name of the cloud. A NoCloud drive says it, or nobody.
 func cloudName(k *state.Known) string {
+	if k.Identity.Datasource == "nocloud" {
+		if name, ok := k.Instance.Metadata["cloud-name"].(string); ok {
+			return name
+		}
+		return unknown
+	}
 	if name, ok := map[string]string{"ec2": "aws", "akamai": "akamai"}[k.Identity.Datasource]; ok {
 		return name
 	}
@@ -216,6 +225,9 @@ func cloudName(k *state.Known) string {
 // cloudID tells the parts of a cloud apart that need other tools.
 func cloudID(k *state.Known) string {
 	name, region := cloudName(k), k.Instance.Region
+	if name == unknown {
+		return k.Identity.Datasource
+	}
 	switch {
 	case name == "aws" && strings.HasPrefix(region, "cn-"):
 		return "aws-china"

@@ -82,6 +82,11 @@ func (s *saver) stage(dir string, k *state.Known, r *userdata.Result) error {
 	if _, err := s.tree.MkdirAll(dir, tree.Perm{Mode: 0o755}); err != nil {
 		return err
 	}
+	if !s.ours {
+		if err := state.Adopt(s.tree, k.Identity.InstanceID); err != nil {
+			return err
+		}
+	}
 	config, err := configText(r)
 	if err != nil {
 		return err

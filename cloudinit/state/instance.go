@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"rancheros/cloudinit/tree"
 	"rancheros/datasources"
@@ -69,6 +70,9 @@ func (k *Known) Datasource() string {
 	}
 	if k.Instance.Subplatform == "" {
 		return "DataSource" + name
+	}
+	if _, where, ok := strings.Cut(strings.TrimSuffix(k.Instance.Subplatform, ")"), " ("); ok && name == "NoCloud" {
+		return "DataSourceNoCloud [seed=" + where + "]"
 	}
 	return "DataSource" + name + " [" + k.Instance.Subplatform + "]"
 }

@@ -128,8 +128,10 @@ func (s *Status) End(t *tree.Tree, stage string, now time.Time, errs, warnings [
 
 func (s *Status) writeResult(t *tree.Tree) error {
 	result := map[string]any{"v1": map[string]any{"datasource": s.Datasource, "errors": s.Errors()}}
-	if err := WriteJSON(t, Data+"/result.json", result, false); err != nil {
-		return err
+	for name, doc := range map[string]any{"/result.json": result, "/status.json": s} {
+		if err := WriteJSON(t, Data+name, doc, false); err != nil {
+			return err
+		}
 	}
 	return WriteJSON(t, ResultFile, result, false)
 }

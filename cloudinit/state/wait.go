@@ -39,7 +39,7 @@ func Wait(ctx context.Context, t *tree.Tree, each func(*Status)) (*Status, bool,
 		if each != nil {
 			each(s)
 		}
-		if ok && s.State() != Running || t.Exists(Disabled) {
+		if off, _ := SwitchedOff(t); off != "" || ok && s.State() != Running {
 			return s, ok, nil
 		}
 		if _, err := events.Read(buf); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rancheros/cloudconfig"
+	"rancheros/cloudconfig/network"
 	"rancheros/cloudinit/execute"
 	"rancheros/cloudinit/save"
 	"rancheros/cloudinit/state"
@@ -22,7 +23,7 @@ import (
 
 // cloudInitSave is the program cloud-init-save.
 func cloudInitSave(ctx context.Context, args []string) int {
-	return save.Defaults{Kinds: all.Kinds(), BringUp: bringUp, Names: namedDatasources}.Main(ctx, args)
+	return save.Defaults{Kinds: all.Kinds(), BringUp: bringUp, Rename: renameLinks, Names: namedDatasources}.Main(ctx, args)
 }
 
 // cloudInitExecute is the program cloud-init-execute.
@@ -107,6 +108,11 @@ func bringUp(ctx context.Context, needs datasources.Needs) error {
 	// What lingers ends with this process.
 	_, err := netconf.Up(ctx, nil, netconf.Options{Linger: true})
 	return err
+}
+
+// renameLinks does what is only possible before links are up.
+func renameLinks(cfg *network.Config) error {
+	return netconf.Rename(cfg, slog.New(slog.DiscardHandler))
 }
 
 // hasAddress says whether any link has an address that reaches further than

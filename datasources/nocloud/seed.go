@@ -114,7 +114,7 @@ func (s *seed) block(h *datasources.Host, b datasources.Block) error {
 		return fmt.Errorf("drive %s has neither user-data nor meta-data", b.Name)
 	}
 	s.drive = b.UUID
-	return s.add(d.Optional, "drive (/dev/"+b.Name+")")
+	return s.add(d.Optional, "config-disk (/dev/"+b.Name+")")
 }
 
 // follow reads a seed at a URL, in a folder or on a device.

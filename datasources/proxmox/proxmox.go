@@ -81,7 +81,7 @@ func fromDrive(h *datasources.Host, b datasources.Block) (*datasources.Instance,
 		return nil, err
 	}
 	in.Drive = b.UUID
-	in.Subplatform = "drive (/dev/" + b.Name + ")"
+	in.Subplatform = "config-disk (/dev/" + b.Name + ")"
 	return in, nil
 }
 

@@ -59,13 +59,9 @@ func (a *Apt) setup(ctx context.Context) error {
 	if _, err := os.Stat(keyring); err != nil {
 		return fmt.Errorf("the Debian archive's keys are missing: %w: install debian-archive-keyring", err)
 	}
-	mirror, security, err := hostMirrors(ctx)
+	sources, err := Sources(ctx, a.Suite)
 	if err != nil {
 		return err
-	}
-	sources := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, mirror, a.Suite)
-	if security != "" {
-		sources += fmt.Sprintf("deb [signed-by=%s] %s %s-security main\n", keyring, security, a.Suite)
 	}
 	conf := fmt.Sprintf(`Dir "%[1]s";
 Dir::State "%[1]s/state";
@@ -84,6 +80,19 @@ Acquire::Languages "none";
 		}
 	}
 	return nil
+}
+
+// Sources are apt's lines for a suite, from the mirrors that this machine uses.
+func Sources(ctx context.Context, suite string) (string, error) {
+	mirror, security, err := hostMirrors(ctx)
+	if err != nil {
+		return "", err
+	}
+	lines := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, mirror, suite)
+	if security != "" {
+		lines += fmt.Sprintf("deb [signed-by=%s] %s %s-security main\n", keyring, security, suite)
+	}
+	return lines, nil
 }
 
 // hostMirrors are the mirrors that this machine's own apt uses; security may be

@@ -88,7 +88,7 @@ func member(w io.Writer, name string, data []byte, at time.Time) error {
 	return err
 }
 
-// content is what the package installs, and the names of its units.
+// content is what the package installs, and the names of the units to enable.
 func content(o Options) (files map[string]entry, units []string, err error) {
 	ros, err := os.ReadFile(o.Ros)
 	if err != nil {
@@ -108,12 +108,13 @@ func content(o Options) (files map[string]entry, units []string, err error) {
 			return nil, nil, err
 		}
 		files["usr/lib/systemd/system/"+f.Name()] = entry{data: b, mode: 0o644}
-		units = append(units, f.Name())
+		if bytes.Contains(b, []byte("\n[Install]\n")) {
+			units = append(units, f.Name())
+		}
 	}
 	// Where upstream's package has them, and callers look.
 	files["etc/cloud/cloud.cfg.d/"] = entry{dir: true, mode: 0o755}
 	files["etc/cloud/clean.d/"] = entry{dir: true, mode: 0o755}
-	files["var/lib/cloud/"] = entry{dir: true, mode: 0o755}
 	files["usr/share/doc/"+Package+"/copyright"] = entry{data: []byte("ros is licensed under the Apache License, version 2.0;\nsee /usr/share/common-licenses/Apache-2.0.\n"), mode: 0o644}
 	return files, units, nil
 }
@@ -147,16 +148,47 @@ Description: cloud-init of ros: provision this machine as its cloud says
  Takes the place of cloud-init: names of units, commands, files and exit codes
  are the same.
 `, Package, strings.TrimPrefix(o.Version, "v"), o.Arch, o.Maintainer, (size+1023)/1024)
-	list := strings.Join(units, " ")
 	return map[string]entry{
-		"control": {data: []byte(text), mode: 0o644},
-		"md5sums": {data: []byte(sums.String()), mode: 0o644},
-		"postinst": {mode: 0o755, data: []byte("#!/bin/sh\nset -e\nif [ \"$1\" = configure ]; then\n" +
-			"  systemctl --root=/ --no-reload enable " + list + " >/dev/null 2>&1 || true\n" +
-			"  if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi\nfi\n")},
-		"prerm": {mode: 0o755, data: []byte("#!/bin/sh\nset -e\nif [ \"$1\" = remove ]; then\n" +
-			"  systemctl --root=/ --no-reload disable " + list + " >/dev/null 2>&1 || true\nfi\n")},
+		"control":  {data: []byte(text), mode: 0o644},
+		"md5sums":  {data: []byte(sums.String()), mode: 0o644},
+		"postinst": {data: script(postinst, units), mode: 0o755},
+		"postrm":   {data: script(postrm, units), mode: 0o755},
 	}
+}
+
+// The scripts of the package, as Debian's own do it: a unit that a person has
+// disabled stays so, and what a removed package enabled is forgotten when it is
+// purged. What cloud-init keeps of the machine is never purged: it tells
+// another cloud-init, which may be installed by then, what has run.
+const (
+	postinst = `#!/bin/sh
+set -e
+case "$1" in configure|abort-upgrade|abort-deconfigure|abort-remove)
+  for unit in UNITS; do
+    deb-systemd-helper unmask "$unit" >/dev/null || true
+    if deb-systemd-helper --quiet was-enabled "$unit"; then
+      deb-systemd-helper enable "$unit" >/dev/null || true
+    else
+      deb-systemd-helper update-state "$unit" >/dev/null || true
+    fi
+  done
+  if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+esac
+`
+	postrm = `#!/bin/sh
+set -e
+if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
+if [ "$1" = purge ] && [ -x /usr/bin/deb-systemd-helper ]; then
+  for unit in UNITS; do
+    # Those of another cloud-init have the same names.
+    [ -e "/usr/lib/systemd/system/$unit" ] || deb-systemd-helper purge "$unit" >/dev/null || true
+  done
+fi
+`
+)
+
+func script(text string, units []string) []byte {
+	return []byte(strings.ReplaceAll(text, "UNITS", strings.Join(units, " ")))
 }
 
 // archive is a tar.gz of the entries, with the folders that they need.

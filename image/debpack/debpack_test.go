@@ -18,7 +18,7 @@ func write(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err := Write(&out, Options{Ros: ros, Units: fstest.MapFS{"cloud-final.service": {Data: []byte("[Unit]\n")}}, Version: "v0.1.0", Arch: "amd64",
+	err := Write(&out, Options{Ros: ros, Units: fstest.MapFS{"cloud-final.service": {Data: []byte("[Unit]\n\n[Install]\nWantedBy=x\n")}, "cloud-config.target": {Data: []byte("[Unit]\n")}}, Version: "v0.1.0", Arch: "amd64",
 		Time: time.Unix(1700000000, 0), Maintainer: "ros <ros@example.org>"})
 	if err != nil {
 		t.Fatal(err)
@@ -33,9 +33,6 @@ func TestTheSameInputsGiveTheSameBytes(t *testing.T) {
 }
 
 func TestDpkgReadsThePackage(t *testing.T) {
-	if _, err := exec.LookPath("dpkg-deb"); err != nil {
-		t.Skip("there is no dpkg-deb here")
-	}
 	file := filepath.Join(t.TempDir(), "p.deb")
 	if err := os.WriteFile(file, write(t), 0o644); err != nil {
 		t.Fatal(err)
@@ -45,6 +42,8 @@ func TestDpkgReadsThePackage(t *testing.T) {
 		{"-I", "Version: 0.1.0"},
 		{"-c", "./usr/bin/cloud-init -> ros"},
 		{"-c", "./usr/lib/systemd/system/cloud-final.service"},
+		{"-c", "./usr/lib/systemd/system/cloud-config.target"},
+		{"-I", "postrm"},
 	} {
 		out, err := exec.Command("dpkg-deb", test.arg, file).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), test.want) {

@@ -65,6 +65,7 @@ type VM struct {
 	t       testing.TB
 	cmd     *exec.Cmd
 	port    int
+	user    string // who logs in
 	client  *ssh.Client
 	started time.Time
 
@@ -135,8 +136,14 @@ func PublicKey(t testing.TB) string {
 // Start starts the machine and returns at once.
 func Start(t testing.TB, m Machine) *VM {
 	t.Helper()
-	v := &VM{t: t, port: freePort(t), marks: map[string]Mark{}, more: make(chan struct{})}
-	args := m.args(t, v.port)
+	port := freePort(t)
+	return launch(t, "rancher", port, m.args(t, port), m.In.start)
+}
+
+// launch starts QEMU by start. Port leads to the machine's ssh.
+func launch(t testing.TB, user string, port int, args []string, start func(*exec.Cmd) error) *VM {
+	t.Helper()
+	v := &VM{t: t, port: port, user: user, marks: map[string]Mark{}, more: make(chan struct{})}
 	v.cmd = exec.Command(qemu.Program, args...)
 	out, err := v.cmd.StdoutPipe()
 	if err != nil {
@@ -145,7 +152,7 @@ func Start(t testing.TB, m Machine) *VM {
 	var stderr strings.Builder
 	v.cmd.Stderr = &stderr
 	v.started = time.Now()
-	if err := m.In.start(v.cmd); err != nil {
+	if err := start(v.cmd); err != nil {
 		t.Fatalf("start QEMU: %v; apt-get install qemu-system-x86", err)
 	}
 	read := make(chan struct{})
@@ -320,9 +327,9 @@ func (v *VM) Kill() {
 	}
 }
 
-// Try runs a command over ssh as user rancher.
+// Try runs a command over ssh.
 func (v *VM) Try(command string) (string, error) {
-	if err := v.connect("rancher"); err != nil {
+	if err := v.connect(); err != nil {
 		return "", err
 	}
 	s, err := v.client.NewSession()
@@ -366,7 +373,7 @@ func (v *VM) Eventually(command, want string, timeout time.Duration) string {
 	}
 }
 
-func (v *VM) connect(user string) error {
+func (v *VM) connect() error {
 	if v.client != nil {
 		return nil
 	}
@@ -375,12 +382,12 @@ func (v *VM) connect(user string) error {
 		return err
 	}
 	c, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", v.port), &ssh.ClientConfig{
-		User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(k)},
+		User: v.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(k)},
 		// The machine is new and on our own loopback: there is no key to know yet.
 		HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: 30 * time.Second,
 	})
 	if err != nil {
-		return fmt.Errorf("ssh %s@machine: %w", user, err)
+		return fmt.Errorf("ssh %s@machine: %w", v.user, err)
 	}
 	v.client = c
 	return nil

@@ -39,7 +39,7 @@ func BusyboxTar(t testing.TB) string {
 
 // TrySend pipes a file into a command over ssh.
 func (v *VM) TrySend(file, command string) error {
-	if err := v.connect("rancher"); err != nil {
+	if err := v.connect(); err != nil {
 		return err
 	}
 	s, err := v.client.NewSession()

@@ -71,11 +71,16 @@ command line is wrong), 3 it has not run yet.`,
 	return c
 }
 
+func off(t *tree.Tree) bool {
+	code, _ := state.SwitchedOff(t)
+	return code != ""
+}
+
 // standardKeys are the keys of instance-data that all clouds have.
 func standardKeys(t *tree.Tree, file string) (map[string]any, error) {
 	switch {
 	case file != "":
-	case t.Exists(state.Disabled) || t.Exists(state.DisabledMark):
+	case off(t):
 		return nil, &ExitError{cloudIDDisabled, errors.New("cloud-init is disabled: no cloud was looked for")}
 	case !t.Exists(state.InstanceData):
 		return nil, &ExitError{cloudIDNotStarted, errors.New("cloud-init has not run yet: `cloud-init status --wait` waits for it")}

@@ -14,6 +14,7 @@ import (
 	"rancheros/cloudinit/command"
 	"rancheros/cloudinit/distro"
 	"rancheros/cloudinit/execute"
+	"rancheros/cloudinit/save"
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
 )
@@ -77,8 +78,8 @@ func exitOf(code int) error {
 	return &ExitError{code, fmt.Errorf("exit code %d", code)}
 }
 
-// upstreamInit is `init --local`, which saves, and `init`, which does what comes
-// before users and files.
+// upstreamInit is `init --local`, which saves, and `init`, which does all that
+// comes before scripts.
 func upstreamInit(p Programs) *cobra.Command {
 	var local bool
 	c := &cobra.Command{Use: "init", Short: "Find the datasource (--local), then prepare the machine", Args: cobra.NoArgs,
@@ -89,26 +90,40 @@ func upstreamInit(p Programs) *cobra.Command {
 			}
 			if local {
 				// Where the network is somebody's, it is he who brings it up.
-				var args []string
+				args := []string{"-early"}
 				if distro.Configured(t) {
 					args = []string{"-local"}
 				}
 				return errors.Join(t.Close(), exitOf(p.Save(c.Context(), args)))
 			}
-			saved := t.Exists(state.InstanceID) || t.Exists(state.Disabled)
-			if err := t.Close(); err != nil {
-				return err
+			// Whatever fails, users and keys must come: nobody gets in without.
+			var errs []error
+			if save.Pending(t) {
+				errs = append(errs, distro.WaitOnline(c.Context(), t), exitOf(p.Save(c.Context(), nil)))
 			}
-			if !saved {
-				if err := exitOf(p.Save(c.Context(), nil)); err != nil {
-					return err
-				}
-			}
-			return exitOf(p.Execute(c.Context(), []string{"-pre-console"}))
+			errs = append(errs, t.Close(), applyUnlessOff(c, p, "-pre-console", "-config"))
+			return errors.Join(errs...)
 		}}
 	c.Flags().BoolVarP(&local, "local", "l", false, "only find the datasource")
 	c.Flags().StringSliceP("file", "f", nil, "accepted, and of no effect")
 	return c
+}
+
+// applyUnlessOff applies phases, at a boot at which there is something to apply.
+func applyUnlessOff(c *cobra.Command, p Programs, phases ...string) error {
+	t, err := tree.Open("/")
+	if err != nil {
+		return err
+	}
+	off, why := state.SwitchedOff(t)
+	if err := t.Close(); err != nil {
+		return err
+	}
+	if off != "" {
+		_, err := fmt.Fprintln(c.OutOrStdout(), "cloud-init is switched off:", why)
+		return err
+	}
+	return exitOf(p.Execute(c.Context(), phases))
 }
 
 func upstreamModules(p Programs) *cobra.Command {
@@ -117,11 +132,11 @@ func upstreamModules(p Programs) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch mode {
 			case "init":
-				return exitOf(p.Execute(c.Context(), []string{"-pre-console"}))
+				return applyUnlessOff(c, p, "-pre-console")
 			case "config":
-				return exitOf(p.Execute(c.Context(), []string{"-config"}))
+				return applyUnlessOff(c, p, "-config")
 			case "final":
-				return exitOf(p.Execute(c.Context(), []string{"-final"}))
+				return applyUnlessOff(c, p, "-final")
 			}
 			return &ExitError{2, fmt.Errorf("--mode is %q; init, config and final are possible", mode)}
 		}}
