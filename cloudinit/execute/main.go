@@ -193,7 +193,8 @@ func (r *Report) Print(w io.Writer, asJSON bool) error {
 		if res.Outcome == Skipped {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "%-9s %-20s %s\n", res.Outcome, res.Name, res.Why); err != nil {
+		line := strings.TrimRight(fmt.Sprintf("%-9s %-20s %s", res.Outcome, res.Name, res.Why), " ")
+		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
 		for _, c := range res.Changes {

@@ -176,7 +176,11 @@ func sdkGet(ctx context.Context, c *sdk.Client, path string) (io.ReadCloser, err
 // explain finds out what went wrong, which the client's errors do not let see:
 // they say neither URL nor status.
 func explain(ctx context.Context, base, version, path string, err error) error {
-	seen := ctx.Value(callKey{}).(*call).failed
+	c := ctx.Value(callKey{}).(*call)
+	seen := c.failed
+	if seen != nil && c.token != nil && errors.Is(seen.Err, context.DeadlineExceeded) {
+		seen.Err = fmt.Errorf("%w; before that %w", seen.Err, c.token)
+	}
 	if seen == nil {
 		return &imds.Error{Method: http.MethodGet, URL: base + "/" + version + "/" + path, Err: err}
 	}
@@ -195,6 +199,7 @@ type call struct {
 	version  string
 	insecure bool        // a token that is refused is no failure
 	failed   *imds.Error // the first request that failed
+	token    error       // why there is no token, where none is needed
 }
 
 type callKey struct{}
@@ -215,7 +220,9 @@ func (v versioned) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	res, err := v.next.RoundTrip(r)
 	switch {
-	case c.failed != nil, c.insecure && r.Method == http.MethodPut:
+	case c.failed != nil:
+	case c.insecure && r.Method == http.MethodPut:
+		c.token = err
 	case err != nil:
 		c.failed, ok = errors.AsType[*imds.Error](err)
 		if !ok {

@@ -32,7 +32,10 @@ Exit code 1 says that the datasource failed; the recording is whole all the same
   ros cloud-init record --datasource ec2 - | tar -tv`,
 		Args: exactly(1, "one file to write, or - for standard output"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var err error
+			err := checkEndpoint(o.Endpoint)
+			if err != nil {
+				return err
+			}
 			if o.Host, err = hostAt(root); err != nil {
 				return err
 			}

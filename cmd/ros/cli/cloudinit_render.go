@@ -121,7 +121,7 @@ func render(c *cobra.Command, args []string, o renderOptions) error {
 		}
 	}
 	if refused > 0 {
-		return fmt.Errorf("%d of the problems above are errors: the parts they name are left out", refused)
+		return fmt.Errorf("%d of the problems above cost the parts that they name: those are left out", refused)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -167,6 +168,9 @@ With --output json: version 1 of the shape in docs/datasources.md.`,
 		Args:              oneName,
 		ValidArgsFunction: oneWord(datasourceNames),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkEndpoint(endpoint); err != nil {
+				return err
+			}
 			h, err := hostAt(root)
 			if err != nil {
 				return err
@@ -198,6 +202,17 @@ With --output json: version 1 of the shape in docs/datasources.md.`,
 func oneName(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return &ExitError{2, fmt.Errorf("want the name of one datasource; see `ros datasource list`")}
+	}
+	return nil
+}
+
+// checkEndpoint refuses what could only fail after minutes.
+func checkEndpoint(s string) error {
+	if s == "" {
+		return nil
+	}
+	if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return &ExitError{2, fmt.Errorf("--endpoint %q is no URL; write it as http://127.0.0.1:8080", s)}
 	}
 	return nil
 }

@@ -34,6 +34,8 @@ func TestWrongUseIsExitCodeTwoAndNamesTheHelp(t *testing.T) {
 		{"datasource list extra", "see `ros datasource list --help`"},
 		{"cloud-init status --nope", "see `ros cloud-init status --help`"},
 		{"cloud-init plan --only write_file /dev/null", "did you mean write_files?"},
+		{"datasource fetch ec2 --endpoint nonsense", "is no URL"},
+		{"cloud-init record --endpoint nonsense x.tar", "is no URL"},
 		{"cloud-init clean --root /nonexistent --configs bogus", "want one of"},
 	} {
 		if code, out, errs := runRos(t, strings.Fields(row.line)...); code != 2 || !strings.Contains(errs, row.says) || out != "" {
