@@ -52,8 +52,8 @@ func newUpstream(p Programs) *cobra.Command {
 	root := &cobra.Command{Use: "cloud-init", Short: "Provision this machine as its cloud and user-data say",
 		SilenceUsage: true, SilenceErrors: true, Version: strings.TrimPrefix(Version, "v")}
 	root.SetVersionTemplate(os.Args[0] + " {{.Version}} (ros)\n")
-	root.Flags().BoolP("debug", "d", false, "accepted, and of no effect")
-	root.Flags().Bool("force", false, "accepted, and of no effect")
+	root.PersistentFlags().BoolP("debug", "d", false, "accepted, and of no effect")
+	root.PersistentFlags().Bool("force", false, "accepted, and of no effect")
 	var allStages bool
 	root.Flags().BoolVar(&allStages, "all-stages", false, "run all stages")
 	root.RunE = func(c *cobra.Command, _ []string) error {

@@ -54,6 +54,21 @@ func TestModulesRunThePhaseTheyName(t *testing.T) {
 	}
 }
 
+func TestCallersMayAskForDebuggingAnywhere(t *testing.T) {
+	for _, line := range []string{"--debug features", "-d features", "--force features", "features --debug"} {
+		if out, err := upstream(t, Programs{}, strings.Fields(line)...); err != nil || !strings.Contains(out, "NETWORK_CONFIG_V2") {
+			t.Errorf("cloud-init %s = %v\n%s", line, err, out)
+		}
+	}
+}
+
+func TestAModuleThatIsNotThereIsAnError(t *testing.T) {
+	_, err := upstream(t, Programs{}, "single", "--name", "cc_write_file")
+	if err == nil || !strings.Contains(err.Error(), "did you mean write_files") {
+		t.Errorf("single = %v, want the nearest named", err)
+	}
+}
+
 func TestStatusOfAFailedMachineIsExitCodeOne(t *testing.T) {
 	dir := t.TempDir()
 	tr, err := tree.Open(dir)
