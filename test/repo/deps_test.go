@@ -79,6 +79,7 @@ func TestEveryDependencyIsDocumented(t *testing.T) {
 		ours         func(dir string) bool
 	}{
 		{"The OS", "go.mod", func(dir string) bool { return !below(dir, "engine") }},
+		{"Peers", "test/peers/go.mod", func(dir string) bool { return below(dir, "test/peers") }},
 		{"The engine", "engine/go.mod", func(dir string) bool { return below(dir, "engine") }},
 	} {
 		versions, used := goMod(t, m.mod)

@@ -144,7 +144,9 @@ func (c cloud) boot(t *testing.T) {
 	if known.Identity.Datasource != kind {
 		t.Errorf("the machine took datasource %s, want %s", known.Identity.Datasource, kind)
 	}
-	if diff := cmp.Diff(comparable(want.Instance), comparable(dstest.View(&known.Instance))); diff != "" {
+	wanted, got := comparable(want.Instance), comparable(dstest.View(&known.Instance))
+	wanted["network"] = renamed(wanted["network"], m.Recorded.Links)
+	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Errorf("what was kept; want -, got +:\n%s", diff)
 	}
 }
@@ -185,17 +187,44 @@ func fromRoot(next http.Handler, path string) http.Handler {
 	})
 }
 
-// elsewhere are what depends on the machine and not on the cloud: names of
-// links and drives, and the way by which the server was reached.
-var elsewhere = []string{"network", "subplatform", "drive", "datasource", "problems"}
+// ofTheMachine is what depends on the machine and not on the cloud: names of
+// drives, and the way by which a server was reached.
+var ofTheMachine = []string{"subplatform", "drive", "datasource"}
 
-// comparable is an instance without what is elsewhere.
+// comparable is an instance without that.
 func comparable(in map[string]any) map[string]any {
 	out := maps.Clone(in)
-	for _, key := range elsewhere {
+	for _, key := range ofTheMachine {
 		delete(out, key)
 	}
+	if _, ok := out["network"]; !ok {
+		out["network"] = nil
+	}
 	return out
+}
+
+// renamed puts the names that links have on the machine in the place of those
+// that the recorded one gave them.
+func renamed(v any, names map[string]string) any {
+	switch v := v.(type) {
+	case string:
+		if name, ok := names[v]; ok {
+			return name
+		}
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = renamed(e, names)
+		}
+		return out
+	case map[string]any:
+		out := map[string]any{}
+		for k, e := range v {
+			out[k] = renamed(e, names)
+		}
+		return out
+	}
+	return v
 }
 
 // TestEveryDatasourceIsBootedOrHasAReason holds the table to the list of

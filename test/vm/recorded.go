@@ -19,8 +19,10 @@ import (
 type Recorded struct {
 	// Cloud has the firmware's strings and the drives.
 	Cloud qemu.Cloud
-	// MACs are those of its network cards.
-	MACs []string
+	// MACs are those of its network cards, and Links how the kernel names the
+	// cards here, by the name that they had there.
+	MACs  []string
+	Links map[string]string
 	// Append is its kernel command line.
 	Append string
 	// Args are further arguments of QEMU: fw_cfg, CDs, serial ports.
@@ -37,11 +39,12 @@ func NewRecorded(t testing.TB, dir string) *Recorded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Recorded{Disk: stateDisk(t, filepath.Join(dir, "host"))}
+	r := &Recorded{Links: map[string]string{}, Disk: stateDisk(t, filepath.Join(dir, "host"))}
 	r.Cloud.SMBIOS = smbios(t, h)
 	r.Args = fwCfg(t, h)
 	for _, l := range h.Links {
 		if !slices.Contains(r.MACs, l.MAC) {
+			r.Links[l.Name] = fmt.Sprintf("eth%d", len(r.MACs))
 			r.MACs = append(r.MACs, l.MAC)
 		}
 	}
@@ -181,8 +184,8 @@ func (r *Recorded) plug(t testing.TB, i int, b datasources.Block, img string) {
 	}
 }
 
-// stateDisk makes a state disk with what the recorded root has of the folders
-// that lie on one.
+// stateDisk makes a state disk with what the recorded root, if there is one, has
+// of the folders that lie on such a disk.
 func stateDisk(t testing.TB, root string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -191,7 +194,7 @@ func stateDisk(t testing.TB, root string) string {
 		if err := os.MkdirAll(filepath.Join(tree, d), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if from := filepath.Join(root, d); exists(from) {
+		if from := filepath.Join(root, d); root != "" && exists(from) {
 			if err := os.CopyFS(filepath.Join(tree, d), os.DirFS(from)); err != nil {
 				t.Fatal(err)
 			}
