@@ -45,6 +45,7 @@ var testNeeds = []need{
 	{"/usr/sbin/hostapd", "hostapd"},
 	{"/usr/sbin/wpa_supplicant", "wpasupplicant"},
 	{"ping", "iputils-ping"},
+	{"sysctl", "procps"},
 	{"/bin/busybox", "busybox-static"},
 	{"/usr/share/ovmf/OVMF.fd", "ovmf"},
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -25,6 +26,8 @@ type cloud struct {
 	serve []string
 	// ipv6 is a network that has no IPv4.
 	ipv6 bool
+	// slow is how late every answer on the network is.
+	slow time.Duration
 	// names are host names, by address.
 	names map[string]string
 	// rootOnly is a path below which the server answers only requests from ports
@@ -53,6 +56,7 @@ var clouds = []cloud{
 	{name: "digitalocean/droplet"},
 	{name: "ec2/aws"},
 	{name: "ec2/aws", serve: []string{"fd00:ec2::254"}, ipv6: true},
+	{name: "ec2/aws", slow: 1500 * time.Millisecond},
 	{name: "ec2/brightbox"},
 	{name: "exoscale/plain"},
 	{name: "file/state-disk"},
@@ -101,6 +105,9 @@ var notInQEMU = map[string]string{
 // it is in the recorded cloud, cuts its power when the datasource has been
 // saved, and reads from the disk what it will remember.
 func TestEveryDatasourceBootsFromItsRecording(t *testing.T) {
+	if !asRoot(t) {
+		return
+	}
 	for _, c := range clouds {
 		t.Run(c.title(), func(t *testing.T) {
 			t.Parallel()
@@ -114,6 +121,9 @@ func (c cloud) kind() string { return strings.Split(c.name, "/")[0] }
 func (c cloud) title() string {
 	if c.ipv6 {
 		return c.name + " over IPv6"
+	}
+	if c.slow > 0 {
+		return c.name + " on a slow network"
 	}
 	return c.name
 }
@@ -153,7 +163,7 @@ func (c cloud) boot(t *testing.T) {
 
 // plan is the network of the cloud.
 func (c cloud) plan(t *testing.T, dir string) Plan {
-	p := Plan{Names: c.names, IPv6: c.ipv6}
+	p := Plan{Names: c.names, IPv6: c.ipv6, Slow: c.slow}
 	if tftp, err := filepath.Abs(filepath.Join(dir, "tftp")); err == nil && exists(tftp) {
 		p.TFTP = tftp
 	}

@@ -36,6 +36,8 @@ type Plan struct {
 	Names map[string]string
 	// IPv6 is a network without IPv4: a router advertises its prefix.
 	IPv6 bool
+	// Slow is how late every answer is, rounded to seconds for DHCP.
+	Slow time.Duration
 	// TFTP is a folder that Router offers, or "".
 	TFTP string
 }
@@ -46,9 +48,6 @@ const Router = "10.1.1.1"
 // NewNetwork makes a network that lives as long as the test.
 func NewNetwork(t testing.TB, p Plan) *Network {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to make a network of its own")
-	}
 	n := &Network{Link: "tap0", t: t, do: make(chan func())}
 	entered := make(chan error)
 	go n.live(entered)
@@ -60,7 +59,7 @@ func NewNetwork(t testing.TB, p Plan) *Network {
 	n.links(p)
 	n.dnsmasq(p)
 	for _, a := range p.Serve {
-		n.serve(a, p.Handler)
+		n.serve(a, late(p.Handler, p.Slow))
 	}
 	return n
 }
@@ -91,6 +90,9 @@ func (n *Network) start(c *exec.Cmd) error {
 	if n == nil {
 		return c.Start()
 	}
+	// Its thread lives as long as the network, so that the program ends with it
+	// even when the test is killed.
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return n.inside(c.Start)
 }
 
@@ -166,11 +168,13 @@ func (n *Network) dnsmasq(p Plan) {
 	for name, address := range p.Names {
 		args = append(args, "--address=/"+name+"/"+address)
 	}
+	if p.Slow > 0 {
+		args = append(args, fmt.Sprintf("--dhcp-reply-delay=%d", int(p.Slow.Round(time.Second).Seconds())))
+	}
 	if p.TFTP != "" {
 		args = append(args, "--enable-tftp", "--tftp-root="+p.TFTP)
 	}
 	c := exec.Command(bin, args...)
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.start(c); err != nil {
 		n.t.Fatalf("%v: apt-get install dnsmasq-base; `make test` does", err)
 	}
@@ -215,6 +219,17 @@ func (n *Network) serve(address string, h http.Handler) {
 		s.Close()
 		if n.t.Failed() {
 			n.t.Logf("asked of %s:\n%s", address, log)
+		}
+	})
+}
+
+// late makes every answer late.
+func late(next http.Handler, by time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-time.After(by):
+			next.ServeHTTP(w, r)
 		}
 	})
 }
