@@ -155,7 +155,7 @@ func (c cloud) boot(t *testing.T) {
 		t.Errorf("the machine took datasource %s, want %s", known.Identity.Datasource, kind)
 	}
 	wanted, got := comparable(want.Instance), comparable(dstest.View(&known.Instance))
-	wanted["network"] = renamed(wanted["network"], m.Recorded.Links)
+	wanted["network"] = renamed(wanted["network"], m.Recorded.Renamed)
 	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Errorf("what was kept; want -, got +:\n%s", diff)
 	}
@@ -213,8 +213,8 @@ func comparable(in map[string]any) map[string]any {
 	return out
 }
 
-// renamed puts the names that links have on the machine in the place of those
-// that the recorded one gave them.
+// renamed puts the names that links and drivers have on the machine in the place
+// of those that they had on the recorded one.
 func renamed(v any, names map[string]string) any {
 	switch v := v.(type) {
 	case string:

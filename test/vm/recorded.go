@@ -19,10 +19,10 @@ import (
 type Recorded struct {
 	// Cloud has the firmware's strings and the drives.
 	Cloud qemu.Cloud
-	// MACs are those of its network cards, and Links how the kernel names the
-	// cards here, by the name that they had there.
-	MACs  []string
-	Links map[string]string
+	// MACs are those of its network cards, and Renamed what the cards and their
+	// drivers are called here, by what they were called there.
+	MACs    []string
+	Renamed map[string]string
 	// Append is its kernel command line.
 	Append string
 	// Args are further arguments of QEMU: fw_cfg, CDs, serial ports.
@@ -39,12 +39,15 @@ func NewRecorded(t testing.TB, dir string) *Recorded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Recorded{Links: map[string]string{}, Disk: stateDisk(t, filepath.Join(dir, "host"))}
+	r := &Recorded{Renamed: map[string]string{}, Disk: stateDisk(t, filepath.Join(dir, "host"))}
 	r.Cloud.SMBIOS = smbios(t, h)
 	r.Args = fwCfg(t, h)
 	for _, l := range h.Links {
 		if !slices.Contains(r.MACs, l.MAC) {
-			r.Links[l.Name] = fmt.Sprintf("eth%d", len(r.MACs))
+			r.Renamed[l.Name] = fmt.Sprintf("eth%d", len(r.MACs))
+			if l.Driver != "" {
+				r.Renamed[l.Driver] = "virtio_net"
+			}
 			r.MACs = append(r.MACs, l.MAC)
 		}
 	}
