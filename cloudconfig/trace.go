@@ -55,12 +55,21 @@ func (tr *Trace) Unsupported() Problems {
 	for _, l := range tr.layers {
 		for i := 0; i+1 < len(l.root.Content); i += 2 {
 			k := l.root.Content[i]
-			if m, ok := modules.Find(k.Value); ok && m.Instead != "" {
+			if m, ok := modules.Find(k.Value); ok && m.Instead != "" && asks(l.root.Content[i+1]) {
 				ps = append(ps, unsupported(l.File, k, m))
 			}
 		}
 	}
 	return ps
+}
+
+// asks says whether a value wants anything done: false, null and what is empty
+// do not.
+func asks(v *yaml.Node) bool {
+	if v.Kind == yaml.ScalarNode {
+		return v.ShortTag() != "!!null" && v.Value != "false" && v.Value != ""
+	}
+	return len(v.Content) > 0
 }
 
 func unsupported(file string, k *yaml.Node, m modules.Key) Problem {

@@ -19,6 +19,7 @@ var table = []struct {
 	Applier
 	elsewhere Every
 }{
+	{Applier{"unsupported", PreConsole, Boot, unsupported}, Boot},
 	{Applier{"seed_random", PreConsole, Instance, seedRandom}, Instance},
 	{Applier{"bootcmd", PreConsole, Boot, bootcmd}, Boot},
 	{Applier{"hostname", PreConsole, Boot, hostname}, Boot},

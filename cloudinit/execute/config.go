@@ -2,6 +2,7 @@ package execute
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,7 +26,10 @@ var baseKeys = map[string]bool{
 // made of the layers, elsewhere of cloud.cfg and the user-data.
 func (t *Target) LoadConfig() (*cloudconfig.Config, error) {
 	if t.Ours {
-		c, _, err := cloudconfig.Load(t.Tree.Dir())
+		c, tr, err := cloudconfig.Load(t.Tree.Dir())
+		if tr != nil {
+			t.unsupported = tr.Unsupported()
+		}
 		t.fromMetadata()
 		return c, onlyErrors(err)
 	}
@@ -39,7 +43,7 @@ func (t *Target) LoadConfig() (*cloudconfig.Config, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		kerr = errors.Join(kerr, err)
 	}
-	c, err := resolve(append(layers, cloudconfig.Layer{Name: "user-data", File: file, YAML: doc}))
+	c, err := t.resolve(append(layers, cloudconfig.Layer{Name: "user-data", File: file, YAML: doc}))
 	return c, errors.Join(kerr, err)
 }
 
@@ -49,13 +53,13 @@ func (t *Target) ReadConfig(file string, doc []byte) (*cloudconfig.Config, error
 	if t.Ours {
 		var known cloudconfig.Metadata
 		layers, err := cloudconfig.Layers(t.Tree.Dir(), &known)
-		c, rerr := resolve(append(layers, cloudconfig.Layer{Name: "user-data", File: file, YAML: doc}))
+		c, rerr := t.resolve(append(layers, cloudconfig.Layer{Name: "user-data", File: file, YAML: doc}))
 		return c, errors.Join(onlyErrors(err), rerr)
 	}
 	if known, err := state.Load(t.Tree); err == nil && known != nil {
 		t.learn(known)
 	}
-	return resolve(append(t.baseLayers(), cloudconfig.Layer{Name: "user-data", File: file, YAML: doc}))
+	return t.resolve(append(t.baseLayers(), cloudconfig.Layer{Name: "user-data", File: file, YAML: doc}))
 }
 
 // learn takes over what the cloud said of this instance.
@@ -115,8 +119,11 @@ func (t *Target) baseLayers() []cloudconfig.Layer {
 // resolve is cloudconfig.Resolve for a machine that has no other config to
 // fall back on: of a layer that is not valid, only the keys that are at fault
 // are left out.
-func resolve(layers []cloudconfig.Layer) (*cloudconfig.Config, error) {
+func (t *Target) resolve(layers []cloudconfig.Layer) (*cloudconfig.Config, error) {
 	c, tr, err := cloudconfig.Resolve(layers...)
+	if t.unsupported = nil; tr != nil {
+		t.unsupported = tr.Unsupported()
+	}
 	err = onlyErrors(err)
 	if err == nil || len(tr.LeftOut()) == 0 {
 		return c, err
@@ -129,8 +136,25 @@ func resolve(layers []cloudconfig.Layer) (*cloudconfig.Config, error) {
 		}
 		parts = append(parts, one...)
 	}
-	c, _, _ = cloudconfig.Resolve(parts...)
+	c, tr, _ = cloudconfig.Resolve(parts...)
+	t.unsupported = tr.Unsupported()
 	return c, err
+}
+
+// unsupported names keys of cloud-init that somebody set and that nothing here
+// acts on: it must not look as if all were done.
+func unsupported(_ context.Context, t *Target, _ *cloudconfig.Config) error {
+	if len(t.unsupported) == 0 {
+		return Skip("every key is acted on")
+	}
+	for _, p := range t.unsupported {
+		if !t.Ours {
+			p.Message = "not done by ros-cloud-init: do it in runcmd, or use an image that has it"
+		}
+		p.Severity = cloudconfig.Error // the word "warning" stands there already
+		t.Warn("%s", p)
+	}
+	return nil
 }
 
 // byKey makes a layer of each top-level key; nil when the document is no map.

@@ -81,6 +81,8 @@ type Target struct {
 
 	// reports are those who hear of this run.
 	reports *report.Reports
+	// unsupported are keys of the config that nothing here acts on.
+	unsupported cloudconfig.Problems
 	// ledger is what is ours; nil: no books are kept.
 	ledger *ledger
 	// failed is what went wrong in this run so far.

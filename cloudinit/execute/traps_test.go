@@ -198,3 +198,26 @@ func TestADiskWithSomethingOnItIsLeftAloneUnlessToldOtherwise(t *testing.T) {
 		t.Errorf("no table was written: %q, %v", b[512:520], err)
 	}
 }
+
+func TestWhatNothingActsOnIsSaidAndNotSilence(t *testing.T) {
+	const text = "packages: [nginx]\npackage_update: false\nsnap: {}\nhostname: box\n"
+	for _, row := range []struct{ release, says string }{{"ID=debian\n", "do it in runcmd"}, {"ID=rancheros\n", "rancher.services"}} {
+		m := newMachine(t, plus(map[string]string{"etc/os-release": row.release}))
+		m.Ours = row.release != "ID=debian\n"
+		c, err := m.ReadConfig("user-data", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Run(t.Context(), m.Target, c, Options{Only: []string{"unsupported", "hostname"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := resultNamed(r, "unsupported").Warnings
+		if len(w) != 1 || !strings.Contains(w[0], "user-data:1:1: packages") || !strings.Contains(w[0], row.says) {
+			t.Errorf("%s: warnings %q, want one of packages with its line that says %s", row.release, w, row.says)
+		}
+		if m.kernel.name != "box" {
+			t.Error("the rest was not applied")
+		}
+	}
+}
