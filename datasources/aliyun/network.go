@@ -1,6 +1,7 @@
 package aliyun
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -13,8 +14,7 @@ import (
 )
 
 // networkOf: DHCP gives each link its first address; further private addresses
-// are static. A machine with several links answers on the link on which it was
-// asked, by a routing table for each further one.
+// are static, and have a routing table where they are those of a further link.
 func networkOf(h *datasources.Host, md wire.Doc) (*network.Config, error) {
 	macs := md.Doc("network.interfaces.macs")
 	if len(macs) == 0 {
@@ -24,15 +24,17 @@ func networkOf(h *datasources.Host, md wire.Doc) (*network.Config, error) {
 	for mac := range macs {
 		names = append(names, mac)
 	}
+	names = slices.DeleteFunc(names, func(mac string) bool { return len(h.Links) > 0 && wire.LinkName(h, mac) == "" })
+	// By device, and where that is not known the primary first.
 	primary := wire.MAC(md.Str("mac"))
 	slices.SortFunc(names, func(a, b string) int {
-		if pa, pb := wire.MAC(a) == primary, wire.MAC(b) == primary; pa != pb {
+		if pa, pb := wire.MAC(a) == primary, wire.MAC(b) == primary; pa != pb && len(h.Links) == 0 {
 			if pa {
 				return -1
 			}
 			return 1
 		}
-		return strings.Compare(a, b)
+		return cmp.Or(natural(wire.LinkName(h, a), wire.LinkName(h, b)), strings.Compare(a, b))
 	})
 	c := &network.Config{DNS: network.DNS{Nameservers: list(md.Get("dns-conf.nameservers"))}}
 	for i, mac := range names {
@@ -44,6 +46,14 @@ func networkOf(h *datasources.Host, md wire.Doc) (*network.Config, error) {
 		c.Rules = append(c.Rules, rules...)
 	}
 	return c, nil
+}
+
+// natural compares names as people count: eth2 comes before eth10.
+func natural(a, b string) int {
+	if len(a) != len(b) && strings.TrimRight(a, "0123456789") == strings.TrimRight(b, "0123456789") {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
 }
 
 func link(h *datasources.Host, i int, mac string, n wire.Doc, several bool) (network.Link, []network.Rule, error) {
@@ -72,8 +82,8 @@ func link(h *datasources.Host, i int, mac string, n wire.Doc, several bool) (net
 		}
 		l.Addresses = append(l.Addresses, p)
 	}
-	if i == 0 {
-		return l, nil, nil
+	if i == 0 || len(l.Addresses) == 0 {
+		return l, nil, nil // who has leases sees to it that answers leave where the question came in
 	}
 	rules := policy(&l, 100+i, n.Str("gateway"), append([]string{first}, addrs...))
 	return l, rules, nil

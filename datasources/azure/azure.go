@@ -130,15 +130,20 @@ func merge(h *datasources.Host, in *datasources.Instance, doc *document) error {
 	}
 	var keys []string
 	for _, k := range c.PublicKeys {
-		keys = append(keys, wire.KeyLines(k.KeyData)...)
+		for _, line := range wire.KeyLines(k.KeyData) {
+			// Old portals hand out other formats as well.
+			if openSSH(line) {
+				keys = append(keys, line)
+			}
+		}
 	}
 	if len(keys) > 0 {
 		in.PublicKeys = keys
 	}
 	if len(in.UserData) == 0 {
 		b, err := wire.Base64([]byte(c.UserData))
-		if err != nil {
-			return fmt.Errorf("IMDS compute.userData: %w", err)
+		if err != nil { // no reason to do without the rest
+			in.Problems = append(in.Problems, fmt.Sprintf("IMDS compute.userData: %v", err))
 		}
 		in.UserData = b
 	}
@@ -160,6 +165,12 @@ func merge(h *datasources.Host, in *datasources.Instance, doc *document) error {
 	wire.Doc(doc.raw).Drop("compute.userData", "compute.customData")
 	in.Metadata["imds"] = doc.raw
 	return nil
+}
+
+// openSSH says whether a line looks like a key of OpenSSH: its type, and more.
+func openSSH(line string) bool {
+	kind, key, _ := strings.Cut(line, " ")
+	return key != "" && (strings.HasPrefix(kind, "ssh-") || strings.HasPrefix(kind, "ecdsa-") || strings.HasPrefix(kind, "sk-"))
 }
 
 // instanceID is the DMI UUID in lower case. Some hosts of the first generation

@@ -122,3 +122,17 @@ func TestWireServerComesFromDHCPOption245(t *testing.T) {
 		t.Errorf("wireServerOf() = %s, want 192.0.2.7", got)
 	}
 }
+
+func TestWhatIsWrongInIMDSIsLeftOut(t *testing.T) {
+	doc := &document{}
+	doc.Compute.UserData = "!!"
+	for _, k := range []string{"ssh-rsa AAAA me", "---- BEGIN SSH2 PUBLIC KEY ----", "nonsense"} {
+		doc.Compute.PublicKeys = append(doc.Compute.PublicKeys, struct {
+			KeyData string `json:"keyData"`
+		}{k})
+	}
+	in, err := instance(&datasources.Host{Root: fstest.MapFS{}}, nil, doc)
+	if err != nil || in.UserData != nil || len(in.Problems) != 1 || len(in.PublicKeys) != 1 || in.PublicKeys[0] != "ssh-rsa AAAA me" {
+		t.Errorf("instance() = %+v, %v, want one key and one problem", in, err)
+	}
+}
