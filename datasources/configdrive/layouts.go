@@ -110,10 +110,7 @@ func first(env datasources.Env, d *drive.Drive) (*datasources.Instance, error) {
 	}
 	if text != nil {
 		md["network_config"] = string(text)
-		in.Network, err = eni.Parse(env.Host, string(text))
-		if err != nil && env.Log != nil {
-			env.Log.Warn("parts of etc/network/interfaces left out", "datasource", "configdrive", "error", err)
-		}
+		eni.Set(env.Host, in, string(text))
 	}
 	return in, nil
 }

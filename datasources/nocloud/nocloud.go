@@ -164,9 +164,9 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		in.ID = DefaultID
 	}
 	network, err := s.networkOf(env.Host)
-	if err != nil && env.Log != nil {
+	if err != nil {
 		// A machine without its network is still one that a person can log in to.
-		env.Log.Warn("network-config left out", "datasource", "nocloud", "error", err)
+		in.Problems = append(in.Problems, fmt.Sprintf("network-config: %v", err))
 	}
 	in.Network = network
 	return in, nil

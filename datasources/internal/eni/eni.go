@@ -5,7 +5,9 @@
 package eni
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -44,6 +46,15 @@ func Parse(h *datasources.Host, text string) (*network.Config, error) {
 		return nil, p.err
 	}
 	return &p.config, p.err
+}
+
+// Set reads a file for in; what is wrong in it is left out and is a problem.
+func Set(h *datasources.Host, in *datasources.Instance, text string) {
+	c, err := Parse(h, text)
+	if err != nil {
+		in.Problems = append(in.Problems, err.Error())
+	}
+	in.Network = c
 }
 
 // join puts lines together that end in a backslash. Each keeps its number.
@@ -153,6 +164,9 @@ func (p *parser) option(key string, values []string) error {
 		l.MTU, _ = strconv.Atoi(first)
 	case "hwaddress":
 		mac := values[len(values)-1] // `hwaddress ether 02:…` and `hwaddress 02:…`
+		if _, err := net.ParseMAC(mac); err != nil {
+			return fmt.Errorf("hwaddress: %q is no hardware address", mac)
+		}
 		if wire.LinkName(p.host, mac) != "" {
 			l.Match.MAC = wire.MAC(mac)
 		} else {
@@ -261,14 +275,28 @@ func (p *parser) route(words []string) error {
 // end takes over the address of the stanza that was read.
 func (p *parser) end() {
 	defer func() { p.link, p.address, p.mask, p.gateway, p.metric = nil, "", "", "", 0 }()
-	if p.link == nil || p.address == "" {
+	if p.link == nil || p.method != "static" && p.address == "" {
 		return
 	}
-	a, err := wire.Prefix(p.address, p.mask)
-	if err != nil {
+	fail := func(err error) {
 		if p.err == nil {
 			p.err = fmt.Errorf("interfaces file, iface %s: %w", p.link.ID, err)
 		}
+	}
+	if p.address == "" {
+		fail(errors.New("static, but without an address"))
+		return
+	}
+	if p.mask == "" && !strings.Contains(p.address, "/") {
+		p.mask = "24"
+		if strings.Contains(p.address, ":") {
+			p.mask = "64"
+		}
+		fail(fmt.Errorf("%s has no netmask; it is taken for one of a /%s", p.address, p.mask))
+	}
+	a, err := wire.Prefix(p.address, p.mask)
+	if err != nil {
+		fail(err)
 		return
 	}
 	p.link.Addresses = append(p.link.Addresses, a)

@@ -99,7 +99,8 @@ iface bond0.7 inet static
 }
 
 func TestWhatIsWrongIsNamed(t *testing.T) {
-	for _, in := range []string{"iface eth0\n", "iface eth0 inet ppp\n", "iface eth0 inet static\n address nonsense\n", "iface eth0 inet dhcp\n up reboot\n"} {
+	for _, in := range []string{"iface eth0\n", "iface eth0 inet ppp\n", "iface eth0 inet static\n address nonsense\n", "iface eth0 inet dhcp\n up reboot\n",
+		"iface eth0 inet static\n gateway 192.0.2.1\n", "iface eth0 inet static\n address 192.0.2.2\n", "iface eth0 inet dhcp\n hwaddress ether 02:00\n"} {
 		if _, err := Parse(&datasources.Host{}, in); err == nil || !strings.Contains(err.Error(), "interfaces file") {
 			t.Errorf("Parse(%q) = %v, want an error that names the file", in, err)
 		}

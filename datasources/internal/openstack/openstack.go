@@ -203,22 +203,13 @@ func (t Tree) network(ctx context.Context, in *datasources.Instance, d wire.Doc)
 	if from == "" {
 		return nil
 	}
-	eni, err := t.content(ctx, from)
+	text, err := t.content(ctx, from)
 	if err != nil {
 		return err
 	}
-	in.Metadata["network_config"] = string(eni)
-	in.Network = t.interfaces(eni)
+	in.Metadata["network_config"] = string(text)
+	eni.Set(t.Host, in, string(text))
 	return nil
-}
-
-// interfaces reads a file for ifupdown; what is wrong in it is left out.
-func (t Tree) interfaces(text []byte) *network.Config {
-	c, err := eni.Parse(t.Host, string(text))
-	if err != nil && t.Log != nil {
-		t.Log.Warn("parts of network_config left out", "error", err)
-	}
-	return c
 }
 
 func (t Tree) networkData(in *datasources.Instance, b []byte) error {
