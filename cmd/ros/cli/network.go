@@ -306,7 +306,11 @@ func networkNames(doc netconf.Document) []string {
 	var out []string
 	line := func(who string, d network.DNS) {
 		if len(d.Nameservers)+len(d.Search) > 0 {
-			out = append(out, strings.TrimSpace(fmt.Sprintf("%s: %s search %s", who, strings.Join(d.Nameservers, " "), strings.Join(d.Search, " "))))
+			line := who + ": " + strings.Join(d.Nameservers, " ")
+			if len(d.Search) > 0 {
+				line += " search " + strings.Join(d.Search, " ")
+			}
+			out = append(out, strings.TrimSpace(line))
 		}
 	}
 	line("all", doc.DNS)
