@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +38,10 @@ type accounts struct {
 	// defs are the settings of etc/login.defs.
 	defs  map[string]string
 	today string
+	// What is to be done to files when the tables are written.
+	removed    []*row
+	renumbered []renumbered
+	moved      [][2]string
 }
 
 // accounts makes and removes groups, then users, as groupadd and useradd do.
@@ -82,14 +85,17 @@ func (t tree) accounts(im *Import, now time.Time) error {
 		db   *table
 		mode fs.FileMode
 	}{{a.passwd, 0o644}, {a.group, 0o644}, {a.shadow, 0o640}, {a.gshadow, 0o640}} {
-		if s.db != a.gshadow || s.db.there {
+		if s.db.there || len(s.db.rows) > 0 {
 			if err := t.save(s.db, s.mode); err != nil {
 				return err
 			}
 		}
 	}
+	if err := t.homes(&a); err != nil {
+		return err
+	}
 	for _, u := range made {
-		if err := t.home(a.passwd.find(u.Name), u); err != nil {
+		if err := t.home(a.passwd.find(u.Name), a.homeMode(), u); err != nil {
 			return fmt.Errorf("user %s: %w", u.Name, err)
 		}
 	}
@@ -108,12 +114,28 @@ func (a *accounts) def(key string, or int) int {
 	return or
 }
 
+// homeMode is that of new homes, as login.defs says.
+func (a *accounts) homeMode() fs.FileMode {
+	if m, err := strconv.ParseUint(a.defs["HOME_MODE"], 8, 9); err == nil {
+		return fs.FileMode(m)
+	}
+	if m, err := strconv.ParseUint(a.defs["UMASK"], 8, 9); err == nil {
+		return 0o777 &^ fs.FileMode(m)
+	}
+	return 0o755
+}
+
 func (a *accounts) ensureGroup(g Group) error {
 	have := a.group.find(g.Name)
 	if g.Remove {
 		a.group.remove(g.Name)
 		a.gshadow.remove(g.Name)
 		return nil
+	}
+	if g.GID != nil {
+		if other := a.group.number(*g.GID); other != nil && other != have {
+			return fmt.Errorf("number %d is that of group %s", *g.GID, other.fields[0])
+		}
 	}
 	if have == nil {
 		gid := 0
@@ -125,19 +147,28 @@ func (a *accounts) ensureGroup(g Group) error {
 				return err
 			}
 		}
-		a.group.add(g.Name, "x", strconv.Itoa(gid), "")
-		if a.gshadow.there {
-			a.gshadow.add(g.Name, "!", "", "")
-		}
+		a.addGroup(g.Name, gid, "*")
 	} else if g.GID != nil {
 		have.set(2, strconv.Itoa(*g.GID))
 	}
 	if g.PasswordHash != nil {
 		if r := a.gshadow.find(g.Name); r != nil {
 			r.set(1, orStar(*g.PasswordHash))
+		} else if !a.gshadow.there {
+			a.group.find(g.Name).set(1, orStar(*g.PasswordHash))
 		}
 	}
 	return nil
+}
+
+// addGroup puts the password where passwords of groups are.
+func (a *accounts) addGroup(name string, gid int, password string) {
+	if !a.gshadow.there {
+		a.group.add(name, password, strconv.Itoa(gid), "")
+		return
+	}
+	a.group.add(name, "x", strconv.Itoa(gid), "")
+	a.gshadow.add(name, password, "", "")
 }
 
 // orStar: an empty hash is a password that nobody has.
@@ -152,6 +183,7 @@ func (a *accounts) ensureUser(u User) (added bool, err error) {
 	have := a.passwd.find(u.Name)
 	if u.Remove {
 		if have != nil {
+			a.removed = append(a.removed, have)
 			a.removeUser(u.Name)
 		}
 		return false, nil
@@ -161,12 +193,11 @@ func (a *accounts) ensureUser(u User) (added bool, err error) {
 			return false, err
 		}
 		added = true
-	} else {
-		if u.UID != nil {
-			have.set(2, strconv.Itoa(*u.UID))
-		}
-		if u.HomeDir != "" {
-			have.set(5, u.HomeDir)
+	}
+	was := renumbered{user: have, uid: have.number(2), gid: have.number(3)}
+	if !added {
+		if err := a.changeUser(have, u); err != nil {
+			return false, err
 		}
 	}
 	if u.PrimaryGroup != "" {
@@ -176,15 +207,17 @@ func (a *accounts) ensureUser(u User) (added bool, err error) {
 		}
 		have.set(3, gid)
 	}
+	if !added && (was.uid != have.number(2) || was.gid != have.number(3)) {
+		a.renumbered = append(a.renumbered, was)
+	}
 	if u.Gecos != "" {
 		have.set(4, u.Gecos)
 	}
 	if u.Shell != "" {
 		have.set(6, u.Shell)
 	}
-	if s := a.shadow.find(u.Name); s != nil && u.PasswordHash != nil {
-		s.set(1, orStar(*u.PasswordHash))
-		s.set(2, a.today)
+	if u.PasswordHash != nil {
+		a.setPassword(have, orStar(*u.PasswordHash))
 	}
 	if len(u.Groups) > 0 {
 		return added, a.join(u.Name, u.Groups)
@@ -192,9 +225,37 @@ func (a *accounts) ensureUser(u User) (added bool, err error) {
 	return added, nil
 }
 
+// changeUser gives a user another number and home; its files follow.
+func (a *accounts) changeUser(have *row, u User) error {
+	if u.UID != nil {
+		if err := a.freeUID(*u.UID, have); err != nil {
+			return err
+		}
+		have.set(2, strconv.Itoa(*u.UID))
+	}
+	if u.HomeDir != "" {
+		if old := have.fields[5]; old != u.HomeDir {
+			a.moved = append(a.moved, [2]string{old, u.HomeDir})
+		}
+		have.set(5, u.HomeDir)
+	}
+	return nil
+}
+
+// freeUID refuses a number that another user has.
+func (a *accounts) freeUID(uid int, of *row) error {
+	if other := a.passwd.number(uid); other != nil && other != of {
+		return fmt.Errorf("number %d is that of user %s", uid, other.fields[0])
+	}
+	return nil
+}
+
 func (a *accounts) addUser(u User) (*row, error) {
 	uid := 0
 	if u.UID != nil {
+		if err := a.freeUID(*u.UID, nil); err != nil {
+			return nil, err
+		}
 		uid = *u.UID
 	} else {
 		var err error
@@ -207,10 +268,12 @@ func (a *accounts) addUser(u User) (*row, error) {
 		if a.group.find(u.Name) != nil {
 			return nil, fmt.Errorf("a group of that name is there already; name it as primaryGroup")
 		}
-		if err := a.ensureGroup(Group{Name: u.Name, System: u.System}); err != nil {
+		own, err := a.number(a.group, "GID", u.System)
+		if err != nil {
 			return nil, err
 		}
-		gid = a.group.find(u.Name).fields[2]
+		a.addGroup(u.Name, own, "!")
+		gid = strconv.Itoa(own)
 	}
 	home := u.HomeDir
 	if home == "" {
@@ -220,14 +283,28 @@ func (a *accounts) addUser(u User) (*row, error) {
 	if shell == "" {
 		shell = "/bin/bash"
 	}
-	r := &row{[]string{u.Name, "x", strconv.Itoa(uid), gid, u.Gecos, home, shell}}
+	r := &row{[]string{u.Name, "*", strconv.Itoa(uid), gid, u.Gecos, home, shell}}
 	a.passwd.rows = append(a.passwd.rows, r)
-	age := []string{strconv.Itoa(a.def("PASS_MIN_DAYS", 0)), strconv.Itoa(a.def("PASS_MAX_DAYS", 99999)), strconv.Itoa(a.def("PASS_WARN_AGE", 7))}
+	if !a.shadow.there {
+		return r, nil
+	}
+	r.set(1, "x")
+	age := []string{a.defs["PASS_MIN_DAYS"], a.defs["PASS_MAX_DAYS"], a.defs["PASS_WARN_AGE"]}
 	if u.System {
 		age = []string{"", "", ""}
 	}
 	a.shadow.add(append(append([]string{u.Name, "*", a.today}, age...), "", "", "")...)
 	return r, nil
+}
+
+// setPassword puts a password where passwords are.
+func (a *accounts) setPassword(user *row, hash string) {
+	if s := a.shadow.find(user.fields[0]); s != nil {
+		s.set(1, hash)
+		s.set(2, a.today)
+		return
+	}
+	user.set(1, hash)
 }
 
 // removeUser takes the user's own group along, if nobody else is in it.
@@ -281,53 +358,4 @@ func (a *accounts) join(name string, groups []string) error {
 		}
 	}
 	return nil
-}
-
-func (t tree) home(r *row, u User) error {
-	if u.NoCreateHome || r == nil || len(r.fields) < 6 {
-		return nil
-	}
-	p, err := t.resolve(r.fields[5])
-	if err != nil {
-		return err
-	}
-	if _, err := t.Lstat(p); err == nil || p == "." {
-		return nil
-	}
-	return t.ownDir(p, r)
-}
-
-// ownDir makes a directory, with those above it, that only its user may enter.
-func (t tree) ownDir(p string, r *row) error {
-	if err := t.MkdirAll(path.Dir(p), 0o755); err != nil {
-		return err
-	}
-	if err := t.Mkdir(p, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return t.Lchown(p, r.number(2), r.number(3))
-}
-
-func (t tree) keys(r *row, u User) error {
-	if len(u.SSHAuthorizedKeys) == 0 || r == nil || len(r.fields) < 6 {
-		return nil
-	}
-	dir, err := t.resolve(path.Join(r.fields[5], ".ssh", "x"))
-	if err != nil {
-		return err
-	}
-	dir = path.Dir(dir)
-	if _, err := t.Lstat(dir); err != nil {
-		if err := t.ownDir(dir, r); err != nil {
-			return err
-		}
-	}
-	file := path.Join(dir, "authorized_keys")
-	if err := t.put(file, strings.Join(u.SSHAuthorizedKeys, "\n")+"\n"); err != nil {
-		return err
-	}
-	if err := t.Lchown(file, r.number(2), r.number(3)); err != nil {
-		return err
-	}
-	return t.Chmod(file, 0o600)
 }

@@ -60,7 +60,11 @@ func (t tree) presets(presets map[string][]string) error {
 	if err != nil {
 		return err
 	}
-	return t.put(p, strings.Join(lines, "\n")+"\n")
+	have, err := t.ReadFile(p)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return t.put(p, string(have)+strings.Join(lines, "\n")+"\n")
 }
 
 // put writes a file that may be there already.

@@ -260,8 +260,8 @@ func TestApplyWritesAccounts(t *testing.T) {
 	}
 	for p, want := range map[string]string{
 		"etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnew:x:1000:2001::/home/new:/bin/bash\n",
-		"etc/shadow": "root:*:1:0:99999:7:::\nnew:$6$x:5:0:99999:7:::\n",
-		"etc/group":  "root:x:0:\ndocker:x:900:new\nstaff:x:2000:new\nnew:x:2001:\n", "home/new/.ssh/authorized_keys": "ssh-ed25519 A\n",
+		"etc/shadow": "root:*:1:0:99999:7:::\nnew:$6$x:5::::::\n",
+		"etc/group":  "root:x:0:\ndocker:x:900:new\nstaff:*:2000:new\nnew:!:2001:\n", "home/new/.ssh/authorized_keys": "ssh-ed25519 A\n",
 	} {
 		if b, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(b) != want {
 			t.Errorf("%s = %q, %v, want %q", p, b, err, want)
@@ -270,15 +270,15 @@ func TestApplyWritesAccounts(t *testing.T) {
 }
 
 func TestApplyWritesUnitsForSystemd(t *testing.T) {
-	root, err := apply(t, map[string]string{"etc/systemd/system/off.service": "-> /dev/null"}, `"systemd":{"units":[
-		{"name":"a.service","enabled":true,"contents":"[Service]\nExecStart=/a\n","dropins":[{"name":"10.conf","contents":"x"}]},
+	root, err := apply(t, map[string]string{"etc/systemd/system/off.service": "-> /dev/null", "etc/systemd/system-preset/20-ignition.preset": "enable q.service\n"}, `"systemd":{"units":[
+		{"name":"a.service","enabled":true,"contents":"[Service]\nExecStart=/a\n","dropins":[{"name":"10.conf","contents":"x"},{"name":"20.conf"}]},
 		{"name":"off.service","mask":false},{"name":"m.service","mask":true},{"name":"t@1.service","enabled":false}]}`, ignition.ApplyOptions{Systemd: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for p, want := range map[string]string{
 		"etc/systemd/system/a.service": "[Service]\nExecStart=/a\n", "etc/systemd/system/a.service.d/10.conf": "x",
-		"etc/systemd/system-preset/20-ignition.preset": "enable a.service\ndisable t@.service 1\n",
+		"etc/systemd/system-preset/20-ignition.preset": "enable q.service\nenable a.service\ndisable t@.service 1\n",
 	} {
 		if b, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(b) != want {
 			t.Errorf("%s = %q, %v, want %q", p, b, err, want)
@@ -286,6 +286,9 @@ func TestApplyWritesUnitsForSystemd(t *testing.T) {
 	}
 	if _, err := os.Lstat(filepath.Join(root, "etc/systemd/system/off.service")); err == nil {
 		t.Error("off.service is still masked")
+	}
+	if _, err := os.Lstat(filepath.Join(root, "etc/systemd/system/a.service.d/20.conf")); err == nil {
+		t.Error("a drop-in without contents was written")
 	}
 	if target, err := os.Readlink(filepath.Join(root, "etc/systemd/system/m.service")); err != nil || target != "/dev/null" {
 		t.Errorf("m.service -> %q, %v", target, err)

@@ -54,6 +54,16 @@ func (db *table) find(name string) *row {
 	return nil
 }
 
+// number is the row of that number, or nil.
+func (db *table) number(n int) *row {
+	for _, r := range db.rows {
+		if r.number(2) == n {
+			return r
+		}
+	}
+	return nil
+}
+
 func (db *table) remove(name string) {
 	db.rows = slices.DeleteFunc(db.rows, func(r *row) bool { return r.fields[0] == name })
 }
@@ -61,27 +71,32 @@ func (db *table) remove(name string) {
 func (db *table) add(fields ...string) { db.rows = append(db.rows, &row{fields}) }
 
 // free is the number above the highest in use in a range, or for system
-// accounts below the lowest.
+// accounts below the lowest. Where there is none, any that is free will do.
 func (db *table) free(low, high int, down bool) (int, error) {
 	used := map[int]bool{}
 	next := low
+	if down {
+		next = high
+	}
 	for _, r := range db.rows {
 		n := r.number(2)
 		used[n] = true
-		if n >= next && n < high && !down {
+		switch {
+		case n < low || n > high:
+		case down && n <= next:
+			next = n - 1
+		case !down && n >= next:
 			next = n + 1
 		}
 	}
-	if down {
-		for n := high; n >= low; n-- {
-			if !used[n] {
-				return n, nil
-			}
-		}
-	} else if next <= high && !used[next] {
+	if next >= low && next <= high {
 		return next, nil
 	}
-	for n := low; n <= high; n++ {
+	for i := range high - low + 1 {
+		n := low + i
+		if down {
+			n = high - i
+		}
 		if !used[n] {
 			return n, nil
 		}

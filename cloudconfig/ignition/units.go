@@ -13,6 +13,9 @@ func (im *Import) units(c config) {
 	for _, u := range c.Systemd.Units {
 		next := Unit{Name: u.Name, Contents: u.Contents, Enabled: u.Enabled, Mask: u.Mask, Folder: "system"}
 		for _, d := range u.Dropins {
+			if d.Contents == nil {
+				continue // as Ignition has it: nothing is written
+			}
 			next.Dropins = append(next.Dropins, Dropin{d.Name, str(d.Contents)})
 		}
 		im.Units = append(im.Units, next)

@@ -305,7 +305,6 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"Twice", "version: 2\nethernets:\n  a: {}\nbonds:\n  a: {interfaces: [b]}", `5:3: bonds.a: the link "a" is there twice, as a physical as well`},
 		{"EmptyName", "version: 1\nconfig:\n- {type: physical, name: ''}", "3:3: config[0]: the key name is missing"},
 		{"ConfigOfNothing", "version: 1\nconfig:", "2:8: config: the key config is missing"},
-		{"TypoAtTheTop", "version: 2\nethernet: {a: {}}", "2:1: ethernet: unknown key; did you mean ethernets?"},
 		{"Renderer", "version: 2\nrenderer: network-manager", `2:11: renderer: "network-manager" is not known here; did you mean NetworkManager?`},
 		{"BondMode", "version: 2\nbonds:\n  a: {parameters: {mode: active-back}}", `3:26: bonds.a.parameters.mode: "active-back" is not known here; did you mean active-backup?`},
 		{"VLANWithoutNumber", "version: 2\nvlans:\n  a: {link: b}\nethernets:\n  b: {}", "3:6: vlans.a: the key id is missing"},
@@ -334,9 +333,9 @@ func TestOfAKeyThatIsThereTwiceTheLastCounts(t *testing.T) {
 	}
 }
 
-func TestNetplansOtherSectionsAreOnlyWarnings(t *testing.T) {
-	cfg, problems := FromV1V2([]byte("version: 2\nrenderer: networkd\nwifis: {w: {}}\ntunnels: {t: {}}\nethernets: {a: {dhcp4: true}}\n"))
-	if len(problems) != 2 || HasErrors(problems) || len(cfg.Links) != 1 {
+func TestUnknownSectionsAreOnlyWarnings(t *testing.T) {
+	cfg, problems := FromV1V2([]byte("version: 2\nrenderer: networkd\nwifis: {w: {}}\nethernet: {t: {}}\nethernets: {a: {dhcp4: true}}\n"))
+	if len(problems) != 2 || HasErrors(problems) || len(cfg.Links) != 1 || problems[1].Suggestion != "ethernets" {
 		t.Errorf("FromV1V2() = %+v, %v; want two warnings", cfg.Links, problems)
 	}
 }

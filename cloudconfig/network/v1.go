@@ -100,7 +100,7 @@ func (r *v1) read(v value) {
 func (v value) warnUnknown(known ...string) {
 	for _, p := range v.pairs() {
 		if !slices.Contains(known, p.key) {
-			p.at.warnf("unknown key, ignored")
+			v.r.report(p.at, Warning, nearest(p.key, known), "unknown key, ignored")
 		}
 	}
 }

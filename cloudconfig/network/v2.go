@@ -14,7 +14,7 @@ type v2 struct {
 }
 
 func (r *v2) read(v value) {
-	v.unknown([]string{"version", "renderer", "ethernets", "bonds", "bridges", "vlans"}, sections())
+	v.warnUnknown("version", "renderer", "ethernets", "bonds", "bridges", "vlans")
 	v.get("renderer").oneOf(renderers()...)
 	for _, section := range []struct{ key, kind string }{
 		{"ethernets", Physical}, {"bonds", Bond}, {"bridges", Bridge}, {"vlans", VLAN},
@@ -24,15 +24,6 @@ func (r *v2) read(v value) {
 		}
 	}
 	r.references(v)
-}
-
-// sections are netplan's that we do not act on, and keys of a document's top
-// that mean nothing in this version.
-func sections() []string {
-	return []string{
-		"wifis", "modems", "tunnels", "vrfs", "dummy-devices", "virtual-ethernets", "nm-devices", "openvswitch", "config",
-		"renderer", "ethernets", "bonds", "bridges", "vlans",
-	}
 }
 
 // renderers are those that a document may ask for. We are another.
