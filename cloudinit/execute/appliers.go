@@ -60,6 +60,7 @@ var table = []struct {
 	{Applier{"runcmd", Final, Instance, runcmd}, Instance},
 	{Applier{"authkey_fingerprints", Final, Instance, authkeyFingerprints}, Instance},
 	{Applier{"keys_to_console", Final, Instance, keysToConsole}, Instance},
+	{Applier{"hotplug", Final, Boot, hotplug}, Boot},
 	{Applier{"check_in", Final, Instance, checkIn}, Instance},
 	{Applier{"phone_home", Final, Instance, phoneHome}, Instance},
 	{Applier{"final_message", Final, Boot, finalMessage}, Boot},

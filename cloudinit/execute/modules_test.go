@@ -343,3 +343,22 @@ func TestAFailingProgramIsNamedWithWhereItsOutputIs(t *testing.T) {
 		t.Errorf("runcmd: %v, want the status and %s", err, state.OutputFile)
 	}
 }
+
+func TestCardsThatArePluggedInAreAskedForWhereTheConfigWantsIt(t *testing.T) {
+	m := newMachine(t, plus(map[string]string{"usr/bin/cloud-init-save": "#!", "usr/bin/systemd-run": "#!", "usr/bin/udevadm": "#!"}))
+	for _, row := range []struct {
+		config string
+		there  bool
+		ran    int
+	}{
+		{"{}", false, 0}, {"updates: {network: {when: [boot-new-instance, hotplug]}}", true, 1},
+		{"updates: {network: {when: [hotplug]}}", true, 1}, {"updates: {network: {when: [boot]}}", false, 2},
+	} {
+		if _, err := m.run(t, row.config, "hotplug"); err != nil {
+			t.Fatal(err)
+		}
+		if got := readIf(m, hotplugRules); strings.Contains(got, "/usr/bin/cloud-init-save --fresh") != row.there || len(m.ran) != row.ran {
+			t.Errorf("%s: rules %q, ran %q", row.config, got, m.ran)
+		}
+	}
+}

@@ -60,6 +60,9 @@ type Options struct {
 	Rename func(*network.Config) error
 	// Fresh ignores what was saved: the datasource is asked in any case.
 	Fresh bool
+	// InRun: /run belongs to this boot, as that of the running machine does. Set by
+	// Run when Root is "/".
+	InRun bool
 	// Hook is called before every step of every change; for tests.
 	Hook func(step, path string) error
 	Log  *slog.Logger
@@ -137,6 +140,7 @@ func (o *Options) setDefaults() {
 	if o.Root == "" {
 		o.Root = "/"
 	}
+	o.InRun = o.InRun || o.Root == "/"
 	if o.Local {
 		o.Early = true
 		o.BringUp = func(context.Context, datasources.Needs) error { return errLater }
@@ -338,10 +342,21 @@ func (s *saver) event(name string, err error) {
 	s.began = now
 }
 
+// afterBoot says whether all stages of this boot have ended. Only /run of the
+// running machine is made anew at each.
+func (s *saver) afterBoot() bool {
+	status, ok, err := state.LoadStatus(s.tree)
+	return err == nil && ok && s.InRun && status.Stages[state.ModulesFinal].Finished != nil
+}
+
 // books writes status and record of this run.
 func (s *saver) books(start time.Time) error {
 	if s.report.Outcome == Disabled {
 		return nil
+	}
+	if s.afterBoot() {
+		// A card was plugged in: the boot, which is over, is not told anew.
+		return errors.Join(state.Append(s.tree, s.report.events), state.WriteJSON(s.tree, paths.RunDir+"/save.json", s.report, false))
 	}
 	status := state.NewStatus()
 	if known, err := state.Load(s.tree); err == nil && known != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"rancheros/cloudconfig"
 	"rancheros/cloudconfig/network"
@@ -312,5 +313,34 @@ func TestTheConfigMayWantTheNetworkAskedForAtEveryBoot(t *testing.T) {
 		if c.asked != asks || r.InstanceID != "i-1" {
 			t.Errorf("%s: asked %d times in three boots, then %s of %q; want %d, and what was saved to hold", when, c.asked, r.Outcome, r.InstanceID, asks)
 		}
+	}
+}
+
+func TestACardThatIsPluggedInLaterDoesNotBeginTheBootAnew(t *testing.T) {
+	dir := root(t, debian)
+	c := &cloud{answer: instance("i-1", "#cloud-config\n{}\n")}
+	run(t, dir, c)
+	tr, err := tree.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	s, _, err := state.LoadStatus(tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.State() != state.Running {
+		t.Fatalf("after save the boot is %s", s.State())
+	}
+	for _, stage := range state.Stages() {
+		if err := s.End(tr, stage, time.Unix(1, 0), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Run(t.Context(), Options{Root: dir, Kinds: []datasources.Kind{c.kind()}, Fresh: true, InRun: true}); err != nil {
+		t.Fatal(err)
+	}
+	if s, _, err = state.LoadStatus(tr); err != nil || s.State() != state.Done || c.asked != 2 {
+		t.Errorf("asked %d times, then the boot is %s, %v; want it asked anew and still done", c.asked, s.State(), err)
 	}
 }
