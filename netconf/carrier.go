@@ -28,6 +28,32 @@ func carrierOf(link string, flags uint32) carrier {
 	return c
 }
 
+// link looks at a change of a link. It says true when a card came or went.
+func (r *run) link(u netlink.LinkUpdate) bool {
+	if u.Link == nil {
+		return false
+	}
+	index := u.Attrs().Index
+	if u.Header.Type == unix.RTM_DELLINK {
+		known := r.indices[index]
+		delete(r.indices, index)
+		delete(r.carriers, index)
+		return known
+	}
+	now := carrierOf(u.Attrs().Name, u.Attrs().RawFlags)
+	was, seen := r.carriers[index], r.indices[index]
+	r.indices[index], r.carriers[index] = true, now
+	if seen && now.on && (!was.on || now.times > was.times) {
+		if w := r.workers[u.Attrs().Name]; w != nil {
+			select {
+			case w.carrier <- struct{}{}:
+			default:
+			}
+		}
+	}
+	return !seen
+}
+
 // waitCarrier returns when the link has a carrier, or ctx ends.
 func waitCarrier(ctx context.Context, link string) error {
 	updates := make(chan netlink.LinkUpdate, 16)

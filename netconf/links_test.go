@@ -129,3 +129,14 @@ func TestCommandsRunOnceInABootAndInOrder(t *testing.T) {
 		t.Errorf("commands = %q, want %q", b, want)
 	}
 }
+
+func TestCommandsThatTakeLongDoNotTakeOfTheNetworksTime(t *testing.T) {
+	newWire(t, "eth0", "10.1.0.1/24")
+	out := filepath.Join(t.TempDir(), "out")
+	cfg := links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("10.1.0.5/24"), PostUp: []string{"echo post_up >>" + out}})
+	cfg.DHCPTimeout, cfg.PreCommands, cfg.PostCommands = 1, []string{"sleep 1.5"}, []string{"echo post >>" + out}
+	serve(t, Settings{Network: cfg, KeepHostname: true}, "").stop()
+	if b, err := os.ReadFile(out); err != nil || string(b) != "post_up\npost\n" {
+		t.Errorf("commands = %q, %v, want post_up before post", b, err)
+	}
+}

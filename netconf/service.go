@@ -144,6 +144,7 @@ func (r *run) loop(ctx context.Context, hup <-chan os.Signal, updates <-chan net
 			r.Log.Info("reading the config again")
 			r.use(ctx, r.read())
 		case <-r.late:
+			r.hear(ctx)
 			r.nowReady(ctx, "time is over; nothing yet from "+r.silent())
 		case e := <-r.events:
 			r.answered(ctx, e)
@@ -172,10 +173,11 @@ func (r *run) loop(ctx context.Context, hup <-chan os.Signal, updates <-chan net
 
 // apply takes the machine's settings in force.
 func (r *run) apply(ctx context.Context) error {
-	r.late = time.After(r.m.timeout())
 	if err := r.m.start(ctx); err != nil {
 		return err
 	}
+	// Commands that come before the network do not take of its time.
+	r.late = time.After(r.m.timeout())
 	r.names()
 	r.work(ctx)
 	r.checkReady(ctx)
@@ -272,6 +274,18 @@ func (r *run) startWorker(ctx context.Context, t Target) *worker {
 	return w
 }
 
+// hear takes the answers that are there already.
+func (r *run) hear(ctx context.Context) {
+	for {
+		select {
+		case e := <-r.events:
+			r.answered(ctx, e)
+		default:
+			return
+		}
+	}
+}
+
 // answered notes what a worker says. The first good answer runs post_up.
 func (r *run) answered(ctx context.Context, e LinkRecord) {
 	w := r.workers[e.Name]
@@ -327,32 +341,6 @@ func (r *run) nowReady(ctx context.Context, why string) {
 		r.Ready()
 		r.Ready = nil
 	}
-}
-
-// link looks at a change of a link. It says true when a card came or went.
-func (r *run) link(u netlink.LinkUpdate) bool {
-	if u.Link == nil {
-		return false
-	}
-	index := u.Attrs().Index
-	if u.Header.Type == unix.RTM_DELLINK {
-		known := r.indices[index]
-		delete(r.indices, index)
-		delete(r.carriers, index)
-		return known
-	}
-	now := carrierOf(u.Attrs().Name, u.Attrs().RawFlags)
-	was, seen := r.carriers[index], r.indices[index]
-	r.indices[index], r.carriers[index] = true, now
-	if seen && now.on && (!was.on || now.times > was.times) {
-		if w := r.workers[u.Attrs().Name]; w != nil {
-			select {
-			case w.carrier <- struct{}{}:
-			default:
-			}
-		}
-	}
-	return !seen
 }
 
 // rematch looks at the devices again after some came or went.
