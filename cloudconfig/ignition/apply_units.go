@@ -29,6 +29,10 @@ func (t tree) units(list []Unit) error {
 		verb := "disable "
 		if *u.Enabled {
 			verb = "enable "
+		} else if was, err := t.disable(u.Name); err != nil {
+			return fmt.Errorf("unit %s: %w", u.Name, err)
+		} else if !was {
+			continue // as Ignition has it
 		}
 		// An instance is enabled by its template: "enable echo@.service a b".
 		name, instance := u.Name, ""
@@ -46,6 +50,38 @@ func (t tree) units(list []Unit) error {
 		return nil
 	}
 	return t.presets(presets)
+}
+
+// disable removes the links that enable a unit. It was enabled, too, if it
+// cannot be: a unit without [Install].
+func (t tree) disable(name string) (was bool, err error) {
+	for _, kind := range []string{"wants", "requires"} {
+		links, err := fs.Glob(t.FS(), path.Join(unitDir, "system", "*."+kind, escapeGlob(name)))
+		if err != nil {
+			return was, err
+		}
+		for _, l := range links {
+			if err := t.Remove(l); err != nil {
+				return was, err
+			}
+			was = true
+			_ = t.Remove(path.Dir(l)) // if it is empty now
+		}
+	}
+	for _, dir := range []string{"etc/systemd/system", "usr/lib/systemd/system"} {
+		p, err := t.resolve(path.Join(dir, name))
+		if err != nil {
+			return was, err
+		}
+		if b, err := t.ReadFile(p); err == nil {
+			return was || !strings.Contains(string(b), "[Install]"), nil
+		}
+	}
+	return was, nil
+}
+
+func escapeGlob(name string) string {
+	return strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`, `\`, `\\`).Replace(name)
 }
 
 func (t tree) presets(presets map[string][]string) error {
@@ -67,7 +103,12 @@ func (t tree) presets(presets map[string][]string) error {
 	return t.put(p, string(have)+strings.Join(lines, "\n")+"\n")
 }
 
-// put writes a file that may be there already.
+// replace writes a new file in the place of whatever file is there.
+func (t tree) replace(p, contents string) error {
+	return t.write(p, []byte(contents), nil)
+}
+
+// put writes a file that may be there already, which keeps its owner and mode.
 func (t tree) put(p, contents string) error {
 	st, err := t.Lstat(p)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -92,12 +133,12 @@ func (t tree) unit(u Unit) error {
 		if err != nil {
 			return err
 		}
-		if err := t.put(at, d.Contents); err != nil {
+		if err := t.replace(at, d.Contents); err != nil {
 			return err
 		}
 	}
 	if u.Contents != nil && *u.Contents != "" {
-		if err := t.put(p, *u.Contents); err != nil {
+		if err := t.replace(p, *u.Contents); err != nil {
 			return err
 		}
 	}

@@ -270,9 +270,10 @@ func TestApplyWritesAccounts(t *testing.T) {
 }
 
 func TestApplyWritesUnitsForSystemd(t *testing.T) {
-	root, err := apply(t, map[string]string{"etc/systemd/system/off.service": "-> /dev/null", "etc/systemd/system-preset/20-ignition.preset": "enable q.service\n"}, `"systemd":{"units":[
+	root, err := apply(t, map[string]string{"etc/systemd/system/off.service": "-> /dev/null", "etc/systemd/system-preset/20-ignition.preset": "enable q.service\n",
+		"etc/systemd/system/m.target.wants/t@1.service": "-> /x", "etc/systemd/system/m.target.wants/t@2.service": "-> /x"}, `"systemd":{"units":[
 		{"name":"a.service","enabled":true,"contents":"[Service]\nExecStart=/a\n","dropins":[{"name":"10.conf","contents":"x"},{"name":"20.conf"}]},
-		{"name":"off.service","mask":false},{"name":"m.service","mask":true},{"name":"t@1.service","enabled":false}]}`, ignition.ApplyOptions{Systemd: true})
+		{"name":"off.service","mask":false},{"name":"m.service","mask":true},{"name":"t@1.service","enabled":false},{"name":"nowhere.service","enabled":false}]}`, ignition.ApplyOptions{Systemd: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,6 +290,10 @@ func TestApplyWritesUnitsForSystemd(t *testing.T) {
 	}
 	if _, err := os.Lstat(filepath.Join(root, "etc/systemd/system/a.service.d/20.conf")); err == nil {
 		t.Error("a drop-in without contents was written")
+	}
+	wants, err := os.ReadDir(filepath.Join(root, "etc/systemd/system/m.target.wants"))
+	if err != nil || len(wants) != 1 || wants[0].Name() != "t@2.service" {
+		t.Errorf("what m.target wants = %v, %v; want t@2.service alone", wants, err)
 	}
 	if target, err := os.Readlink(filepath.Join(root, "etc/systemd/system/m.service")); err != nil || target != "/dev/null" {
 		t.Errorf("m.service -> %q, %v", target, err)
