@@ -121,15 +121,18 @@ type State struct {
 	Directory string `yaml:"directory"`
 	// FSType defaults to auto.
 	FSType string `yaml:"fstype"`
-	// Dev is a device, LABEL=… or UUID=…. Default LABEL=RANCHER_STATE.
+	// Dev is a device, LABEL=… or UUID=…; a disk that LUKS or RAID lies on stands
+	// for what is in it. Default LABEL=RANCHER_STATE.
 	Dev string `yaml:"dev"`
-	// Wait is whether to wait for the disk to appear.
+	// Wait is whether to wait for the disk to appear, for 30 seconds.
 	Wait bool `yaml:"wait"`
 	// Required stops the boot when there is no state disk.
 	Required bool `yaml:"required"`
-	// Autoformat are disks of which the first blank one is formatted.
+	// Autoformat are disks of which the first blank one is formatted: its first and
+	// its last MiB are zero, and nothing uses it.
 	Autoformat StringList `yaml:"autoformat"`
-	// MdadmScan assembles RAID sets first.
+	// MdadmScan assembles RAID sets first. Like the next two it needs an image
+	// with PROFILE=storage.
 	MdadmScan bool `yaml:"mdadm_scan"`
 	// LvmScan activates volume groups first.
 	LvmScan bool `yaml:"lvm_scan"`
@@ -137,7 +140,8 @@ type State struct {
 	Cryptsetup bool `yaml:"cryptsetup"`
 	// Rngd runs a random number daemon. The kernel needs none now: ignored.
 	Rngd *bool `yaml:"rngd"`
-	// Script is run before the disk is looked for.
+	// Script is run when RAID, LUKS and LVM have been looked for, and before the
+	// disk is: a line for the shell, or a script that begins with #!.
 	Script string `yaml:"script"`
 	// OEMFSType defaults to auto.
 	OEMFSType string `yaml:"oem_fstype"`

@@ -40,6 +40,8 @@ var testNeeds = []need{
 	{"sfdisk", "fdisk"},
 	{"mmdebstrap", "mmdebstrap"},
 	{"newuidmap", "uidmap"},
+	{"cryptsetup", "cryptsetup-bin"},
+	{"unsquashfs", "squashfs-tools"},
 	{"dnsmasq", "dnsmasq-base"},
 	{"ip", "iproute2"},
 	{"/usr/sbin/hostapd", "hostapd"},

@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +27,8 @@ var system = []step.Step[*machine]{
 	step.Must("make /etc", makeEtc),
 	step.Should("set the clock", setClock),
 	step.Should("load modules of devices", coldPlug),
-	step.Should("mount OEM", mountOEM),
 	step.Should("read config for the state disk", readConfig),
+	step.Should("mount OEM", mountOEM),
 	step.Must("recovery", askedForRecovery),
 	step.Must("mount state", mountState),
 	step.Should("grow state", growState),
@@ -106,12 +107,20 @@ func coldPlug(_ context.Context, m *machine) error {
 	return err
 }
 
-func mountOEM(_ context.Context, _ *machine) error {
-	dev, err := blkdev.Resolve("/", "LABEL="+paths.LabelOEM)
+// mountOEM mounts the maker's partition, whose config may say where the state
+// is.
+func mountOEM(ctx context.Context, m *machine) error {
+	s := m.config.Rancher.State
+	spec := cmp.Or(s.OEMDev, "LABEL="+paths.LabelOEM)
+	dev, err := blkdev.Resolve("/", spec)
 	if err != nil {
-		return step.Skip("no partition labelled %s", paths.LabelOEM)
+		return step.Skip("no %s", spec)
 	}
-	return mount.Mount(mount.Point{Source: dev.Path, Target: paths.OEMDir, FSType: dev.FSType, Flags: unix.MS_RDONLY | noexec})
+	err = mount.Mount(mount.Point{Source: dev.Path, Target: paths.OEMDir, FSType: root.Kind(s.OEMFSType, dev), Flags: unix.MS_RDONLY | noexec})
+	if err != nil {
+		return err
+	}
+	return readConfig(ctx, m)
 }
 
 // readConfig merges the layers that can be read by now. A layer that is
@@ -184,15 +193,13 @@ func reserveState(_ context.Context, m *machine) error {
 }
 
 func mountBoot(_ context.Context, m *machine) error {
-	spec := m.config.Rancher.State.BootDev
-	if spec == "" {
-		spec = "LABEL=" + paths.LabelBoot
-	}
+	s := m.config.Rancher.State
+	spec := cmp.Or(s.BootDev, "LABEL="+paths.LabelBoot)
 	dev, err := blkdev.Resolve("/", spec)
 	if err != nil {
 		return step.Skip("no %s", spec)
 	}
-	return mount.Mount(mount.Point{Source: dev.Path, Target: paths.Boot, FSType: dev.FSType, Flags: unix.MS_RDONLY | noexec})
+	return mount.Mount(mount.Point{Source: dev.Path, Target: paths.Boot, FSType: root.Kind(s.BootFSType, dev), Flags: unix.MS_RDONLY | noexec})
 }
 
 // folders are what programs expect and a new state disk does not have.

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -30,18 +28,11 @@ var persistent = []string{"var", "home", "opt"}
 // Patience is how long to wait for a state disk that the config says is there.
 const patience = 30 * time.Second
 
-// blankBytes of zeros at the start make a disk blank. The original looks at as
-// much.
-const blankBytes = 1 << 20
-
 // Mount finds the state disk that s describes, makes a file system on a blank
 // disk if s allows it, checks and mounts it. It returns the device.
 func Mount(ctx context.Context, s cloudconfig.State) (string, error) {
 	if s.Dev == "" {
 		return "", fmt.Errorf("%w: rancher.state.dev is not set", ErrAbsent)
-	}
-	if err := assemble(ctx, s); err != nil {
-		return "", err
 	}
 	dev, err := find(ctx, s)
 	if err != nil {
@@ -56,68 +47,78 @@ func Mount(ctx context.Context, s cloudconfig.State) (string, error) {
 	return dev.Path, nil
 }
 
-// find resolves s.Dev, formats a blank disk for it, or waits for it.
+// find looks for s.Dev, or waits for it, or makes it of a disk that it may
+// format.
 func find(ctx context.Context, s cloudconfig.State) (blkdev.Info, error) {
-	dev, err := blkdev.Resolve("/", s.Dev)
+	a := &assembler{state: s}
+	look := func() (blkdev.Info, error) {
+		a.run(ctx)
+		return resolve(s)
+	}
+	wait := func(dev blkdev.Info, err error) (blkdev.Info, error) {
+		if err == nil || !s.Wait {
+			return dev, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if found, late := blkdev.Until(ctx, look); late == nil {
+			return found, nil
+		}
+		return dev, fmt.Errorf("%w; it did not appear in %s", err, patience)
+	}
+	dev, err := look()
+	if err != nil && a.incomplete {
+		// A disk of the set may only be late. What is not there by now is broken.
+		if dev, err = wait(dev, err); err != nil {
+			a.degraded = true
+			dev, err = look()
+		}
+	}
 	if err == nil {
 		return dev, nil
 	}
-	for _, path := range s.Autoformat {
-		made, err := format(ctx, path)
-		if err != nil {
-			return blkdev.Info{}, err
-		}
-		if made {
-			return blkdev.Probe(path)
-		}
+	made, reasons, failed := prepare(ctx, s)
+	if failed != nil || made.Path != "" {
+		return made, failed
 	}
-	if !s.Wait {
-		return blkdev.Info{}, fmt.Errorf("%w: %s: %w", ErrAbsent, s.Dev, err)
+	if dev, err = wait(dev, err); err == nil {
+		return dev, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	dev, err = blkdev.WaitFor(ctx, "/", s.Dev)
-	if err != nil {
-		return blkdev.Info{}, fmt.Errorf("%w: %s did not appear in %s", ErrAbsent, s.Dev, patience)
-	}
-	return dev, nil
+	return dev, and(fmt.Errorf("%w: %w", ErrAbsent, err), a.err, reasons)
 }
 
-// format makes the state file system on path if path is a blank disk. A disk
-// that holds anything is left alone.
-func format(ctx context.Context, path string) (bool, error) {
-	blank, err := isBlank(path)
-	if err != nil || !blank {
-		// A name in the list that is not there is normal: it lists candidates.
-		return false, nil
-	}
-	// Lazy initialisation: a big disk must not hold up the first boot.
-	cmd := exec.CommandContext(ctx, "mke2fs", "-q", "-t", "ext4", "-L", paths.LabelState,
-		"-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", path)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return false, fmt.Errorf("format blank disk %s: %w: %s", path, err, out)
-	}
-	return true, nil
-}
-
-func isBlank(path string) (bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	b := make([]byte, blankBytes)
-	n, err := io.ReadFull(f, b)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
-	}
-	for _, c := range b[:n] {
-		if c != 0 {
-			return false, nil
+// and joins errors in one line: the record of boot has one for each step.
+func and(errs ...error) error {
+	var all error
+	for _, err := range errs {
+		switch {
+		case all == nil:
+			all = err
+		case err != nil:
+			all = fmt.Errorf("%w; %w", all, err)
 		}
 	}
-	return n == blankBytes, nil
+	return all
 }
+
+// resolve finds the file system that s.Dev names. A disk or set of disks that
+// it lies in may be named as well.
+func resolve(s cloudconfig.State) (blkdev.Info, error) {
+	dev, err := blkdev.Resolve("/", s.Dev)
+	for err == nil && dev.Member() {
+		inside := dev.Holders("/")
+		if len(inside) != 1 {
+			return dev, fmt.Errorf("%s: %s holds %s and is not opened: %s", s.Dev, dev.Path, dev.FSType, howToOpen(dev.FSType))
+		}
+		dev, err = blkdev.Resolve("/", "/dev/"+inside[0])
+	}
+	if err == nil && dev.FSType == "" && isAuto(s.FSType) {
+		return dev, fmt.Errorf("%s: there is no file system on %s", s.Dev, dev.Path)
+	}
+	return dev, err
+}
+
+func isAuto(kind string) bool { return kind == "" || kind == "auto" }
 
 // check replays the journal and mends what a power cut left; e2fsck -p does
 // nothing on a clean file system. Other kinds check themselves when mounted.
@@ -135,13 +136,18 @@ func check(ctx context.Context, dev blkdev.Info) error {
 	return nil
 }
 
+// Kind is the file system to mount a device as: what the config says, or what
+// is on it.
+func Kind(config string, dev blkdev.Info) string {
+	if isAuto(config) {
+		return dev.FSType
+	}
+	return config
+}
+
 // mountOn mounts dev and shows its folders at /.
 func mountOn(dev blkdev.Info, s cloudconfig.State) error {
-	kind := s.FSType
-	if kind == "" || kind == "auto" {
-		kind = dev.FSType
-	}
-	err := mount.Mount(mount.Point{Source: dev.Path, Target: paths.State, FSType: kind, Flags: unix.MS_NOATIME})
+	err := mount.Mount(mount.Point{Source: dev.Path, Target: paths.State, FSType: Kind(s.FSType, dev), Flags: unix.MS_NOATIME})
 	if err != nil {
 		return err
 	}
@@ -149,52 +155,6 @@ func mountOn(dev blkdev.Info, s cloudconfig.State) error {
 	for _, d := range persistent {
 		if err := mount.Bind(filepath.Join(base, d), "/"+d); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// assemble makes devices that are made of others appear.
-func assemble(ctx context.Context, s cloudconfig.State) error {
-	for _, a := range []struct {
-		wanted bool
-		argv   []string
-	}{
-		{s.MdadmScan, []string{"mdadm", "--assemble", "--scan"}},
-		{s.LvmScan, []string{"vgchange", "--activate", "ay"}},
-	} {
-		if !a.wanted {
-			continue
-		}
-		if out, err := exec.CommandContext(ctx, a.argv[0], a.argv[1:]...).CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w: %s", strings.Join(a.argv, " "), err, out)
-		}
-	}
-	if !s.Cryptsetup {
-		return nil
-	}
-	return unlock(ctx)
-}
-
-// unlock opens every LUKS device; a person types the passphrase on the console.
-func unlock(ctx context.Context) error {
-	devs, err := blkdev.List("/")
-	if err != nil {
-		return err
-	}
-	tty, err := os.OpenFile("/dev/console", os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("ask for the passphrase: %w", err)
-	}
-	defer tty.Close()
-	for _, d := range devs {
-		if d.FSType != "crypto_LUKS" {
-			continue
-		}
-		cmd := exec.CommandContext(ctx, "cryptsetup", "luksOpen", d.Path, "luks-"+filepath.Base(d.Path))
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("unlock %s: %w", d.Path, err)
 		}
 	}
 	return nil

@@ -44,6 +44,25 @@ type Info struct {
 	Removable bool
 }
 
+// Member says whether the device has no file system of its own but is a part of
+// other devices, or the shell of one: LUKS, RAID, LVM.
+func (i Info) Member() bool {
+	return slices.Contains([]string{"crypto_LUKS", "linux_raid_member", "LVM2_member"}, i.FSType)
+}
+
+// Holders are the names of the devices that are made of this one by now.
+func (i Info) Holders(root string) []string {
+	entries, err := os.ReadDir(filepath.Join(root, "sys/class/block", strings.ReplaceAll(i.Name, "/", "!"), "holders"))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
 // HasLabel says whether the device has that label.
 func (i Info) HasLabel(label string) bool {
 	return label != "" && (i.Label == label || i.LabelFATBoot == label)
@@ -172,10 +191,14 @@ func Resolve(root, spec string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if i := slices.IndexFunc(devs, fits); i >= 0 {
-		return devs[i], nil
+	i := slices.IndexFunc(devs, func(d Info) bool { return fits(d) && !d.Member() })
+	if i < 0 { // LUKS has labels too; what lies in it comes first
+		i = slices.IndexFunc(devs, fits)
 	}
-	return Info{}, fmt.Errorf("%s: %w", spec, ErrNotFound)
+	if i < 0 {
+		return Info{}, fmt.Errorf("%s: %w", spec, ErrNotFound)
+	}
+	return devs[i], nil
 }
 
 func resolvePath(root, spec string) (Info, error) {

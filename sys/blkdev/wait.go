@@ -22,7 +22,7 @@ func WaitFor(ctx context.Context, root, spec string) (Info, error) {
 	if fits != nil {
 		look = func() (Info, error) { return search(root, fits) }
 	}
-	info, err := wait(ctx, look)
+	info, err := Until(ctx, look)
 	if err != nil {
 		return Info{}, fmt.Errorf("wait for block device %s: %w", spec, err)
 	}
@@ -32,7 +32,7 @@ func WaitFor(ctx context.Context, root, spec string) (Info, error) {
 // Wait waits until ok says yes to a device, or ctx is done. ok is asked again
 // of every device whenever the kernel says that one has appeared or changed.
 func Wait(ctx context.Context, root string, ok func(Info) bool) (Info, error) {
-	info, err := wait(ctx, func() (Info, error) { return search(root, ok) })
+	info, err := Until(ctx, func() (Info, error) { return search(root, ok) })
 	if err != nil {
 		return Info{}, fmt.Errorf("wait for a block device: %w", err)
 	}
@@ -50,9 +50,10 @@ func search(root string, ok func(Info) bool) (Info, error) {
 	return Info{}, ErrNotFound
 }
 
-// wait looks, and looks again after each event. It listens before it looks for
-// the first time, so that nothing is missed.
-func wait(ctx context.Context, look func() (Info, error)) (Info, error) {
+// Until looks, and looks again whenever the kernel says that a device has
+// appeared or changed, until there is no error or ctx is done. It listens before
+// it looks for the first time, so that nothing is missed.
+func Until(ctx context.Context, look func() (Info, error)) (Info, error) {
 	events, err := listen()
 	if err != nil {
 		return Info{}, err
