@@ -75,7 +75,7 @@ type Rancher struct {
 	// HTTPLoadRetries is how often a service definition is fetched before giving
 	// up. Default 6.
 	HTTPLoadRetries int `yaml:"http_load_retries"`
-	// PreloadWait waits for preloaded images before the console starts.
+	// PreloadWait made services wait for preloaded images. They always do: ignored.
 	PreloadWait bool `yaml:"preload_wait"`
 	// Password sets the password of user rancher. From the kernel command line
 	// only for machines that nobody else can look at.

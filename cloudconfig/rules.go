@@ -46,6 +46,7 @@ var rules = []rule{
 	{[]string{"bootstrap_docker"}, old("ignored: there is no bootstrap Docker", ""), true},
 	{[]string{"cloud_init_services"}, old("ignored: cloud-init needs no container", ""), true},
 	{[]string{"autoformat"}, old("ignored", "state.autoformat"), true},
+	{[]string{"preload_wait"}, old("ignored: services always wait for images that are loaded", ""), true},
 	{[]string{"state", "rngd"}, old("ignored: the kernel needs no random number daemon", ""), true},
 }
 

@@ -152,7 +152,8 @@ func (p *parser) finish() {
 		p.After = append(p.After, "syslog")
 	}
 	if !p.System && p.Name != dockerService {
-		p.After = append(p.After, dockerService)
+		// Its image may be one of those that are loaded.
+		p.After = append(p.After, dockerService, preloadService)
 	}
 	if p.Host.UTSMode.IsHost() || p.Host.NetworkMode.IsHost() {
 		// Docker refuses a name of its own in the host's namespace.

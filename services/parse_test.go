@@ -143,7 +143,7 @@ test:
 	if !s.Wait || !s.Reload || !s.CreateOnly || s.System || s.Rebuild != "always" {
 		t.Errorf("got %+v", s)
 	}
-	if diff := cmp.Diff([][]string{{"cloud-init-execute", "docker", "x"}, {"y"}}, [][]string{s.After, s.Before}); diff != "" {
+	if diff := cmp.Diff([][]string{{"cloud-init-execute", "docker", "preload-user-images", "x"}, {"y"}}, [][]string{s.After, s.Before}); diff != "" {
 		t.Errorf("after, before (-want +got):\n%s", diff)
 	}
 }

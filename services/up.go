@@ -56,11 +56,12 @@ type outcome struct {
 	problems []error
 }
 
-// Services that Up itself knows of: the one that brings links up, and the one
-// that is User Docker.
+// Services that we know of: the one that brings links up, the one that is User
+// Docker, and the one that loads images into it.
 const (
 	networkService = "network"
 	dockerService  = "docker"
+	preloadService = "preload-user-images"
 )
 
 // Up makes p run: services in their order, side by side where the order lets
