@@ -84,6 +84,7 @@ type run struct {
 	events   chan LinkRecord
 	indices  map[int]bool // links that are known
 	carriers map[int]carrier
+	named    string // what the machine was called by us last
 	ready    bool
 	late     <-chan time.Time // when waiting for links ends
 	tasks    chan task
@@ -376,7 +377,12 @@ func (r *run) names() {
 	if r.settings.KeepHostname || r.settings.Hostname != "" {
 		return
 	}
+	// One that a person or docker-machine has set since stays until ours changes.
 	name := Hostname("", targets, leases, r.settings.DefaultHostname)
+	if name == r.named {
+		return
+	}
+	r.named = name
 	if err := SetHostname(name, r.Hosts); err != nil && !errors.Is(err, unix.EPERM) {
 		r.Log.Error("host name not set", "err", err)
 	}
