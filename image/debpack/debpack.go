@@ -119,7 +119,9 @@ func content(o Options) (files map[string]entry, units []string, err error) {
 	return files, units, nil
 }
 
-// control is the package's description of itself and its scripts.
+// control is the package's description of itself and its scripts. What is only
+// suggested is not installed, but "apt autoremove" leaves it alone too: cloud-init
+// may have been the reason that netplan is there.
 func control(o Options, files map[string]entry, units []string) map[string]entry {
 	size := 0
 	var sums strings.Builder
@@ -142,6 +144,7 @@ Conflicts: cloud-init
 Replaces: cloud-init
 Depends: systemd | systemd-sysv
 Recommends: openssh-server, sudo
+Suggests: netplan.io, ifupdown, network-manager, systemd-resolved, chrony, gdisk
 Description: cloud-init of ros: provision this machine as its cloud says
  Finds the datasource, reads user-data of every kind and applies it: users,
  keys, files, mounts, commands. One static program without an interpreter.

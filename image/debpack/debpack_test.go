@@ -44,6 +44,7 @@ func TestDpkgReadsThePackage(t *testing.T) {
 		{"-c", "./usr/lib/systemd/system/cloud-final.service"},
 		{"-c", "./usr/lib/systemd/system/cloud-config.target"},
 		{"-I", "postrm"},
+		{"-I", "Suggests: netplan.io"}, // or "apt autoremove" would take the network away
 	} {
 		out, err := exec.Command("dpkg-deb", test.arg, file).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), test.want) {
