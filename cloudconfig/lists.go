@@ -34,6 +34,7 @@ func (u *Users) UnmarshalYAML(n *yaml.Node) error {
 		}
 		return nil
 	case yaml.SequenceNode:
+		*u = Users{} // an empty list says something
 		return u.fromList(n)
 	}
 	return fmt.Errorf("want a list of users, not a %s", kindName(n))

@@ -32,6 +32,9 @@ var knownDisks = map[string][]string{
 // kernelName is a name that the kernel gives: sda1, xvdb, nvme0n1.
 var kernelName = regexp.MustCompile(`^(x?[shv]d[a-z]+[0-9]*|sr[0-9]+|nvme[0-9]+n[0-9]+(p[0-9]+)?)$`)
 
+// cloudsName is what EC2 and those like it call disks; no kernel does.
+var cloudsName = regexp.MustCompile(`^(ephemeral|ebs)[0-9]*(\.[0-9]+)?$`)
+
 // device is a device's path for what a config calls it: an alias, a cloud's own
 // name as ephemeral0, xvdb, LABEL=x, host:/path, or a kind of file system without
 // a device.

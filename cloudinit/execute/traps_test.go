@@ -221,3 +221,26 @@ func TestWhatNothingActsOnIsSaidAndNotSilence(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEmptyListOfUsersWantsNobody(t *testing.T) {
+	for text, want := range map[string]bool{"hostname: x": true, "users: [default]": true, "users: []": false, "users: [ann]": false} {
+		m := newMachine(t, debian)
+		if _, err := m.run(t, text, "users"); err != nil {
+			t.Fatal(err)
+		}
+		if _, there := m.account(t, "debian"); there != want {
+			t.Errorf("%s: the default user is there: %v, want %v", text, there, want)
+		}
+	}
+}
+
+func TestADiskThatTheCloudDoesNotHaveIsNoLineOfFstab(t *testing.T) {
+	m := newMachine(t, debian)
+	r, err := m.run(t, "mounts: [[ephemeral0, /mnt], [ebs1.2, /data]]", "mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := resultNamed(r, "mounts").Warnings; len(w) != 2 || strings.Contains(m.read(t, "etc/fstab"), "ephemeral") {
+		t.Errorf("warnings %q, fstab %q", w, m.read(t, "etc/fstab"))
+	}
+}

@@ -109,7 +109,7 @@ func (t *Target) cloudCfgs() []string {
 // name joined; def is the default user, nil when the config leaves it out.
 func (t *Target) wanted(c *cloudconfig.Config) (all []cloudconfig.User, def *cloudconfig.User) {
 	list := c.Users
-	if len(list) == 0 {
+	if list == nil { // an empty list wants nobody
 		list = cloudconfig.Users{{Name: "default"}}
 	}
 	d := overlay(t.defaultUser(), c.User)
