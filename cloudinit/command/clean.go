@@ -46,7 +46,7 @@ func Clean(ctx context.Context, tr *tree.Tree, o CleanOptions) ([]tree.Change, e
 		remove(paths.Done, paths.UserDataConfig, paths.UserScript, paths.Metadata)
 	}
 	if o.Logs {
-		remove(state.LogFile, state.OutputFile)
+		remove(state.LogFile, state.LogFile+".1", state.OutputFile)
 	}
 	for _, kind := range kindsOf(o.Configs) {
 		for _, prefix := range writtenFiles[kind] {

@@ -22,7 +22,7 @@ const maxLog = 8 << 20
 // collected are the files that say what went wrong and hold no secrets, by
 // folder or name.
 var collected = []string{
-	state.LogFile, state.OutputFile,
+	state.LogFile, state.LogFile + ".1", state.OutputFile,
 	state.StatusFile, state.ResultFile, state.InstanceData, state.Record, state.CloudID, state.Disabled,
 	paths.RunDir, state.Data,
 	"/etc/os-release", "/proc/cmdline", "/proc/version",

@@ -209,3 +209,25 @@ func TestTimelineIsAPage(t *testing.T) {
 		t.Errorf("CriticalPath() = %v\n%s", err, out.String())
 	}
 }
+
+func TestCleanTakesOutWhatWasWrittenAndLeavesTheRest(t *testing.T) {
+	tr, dir := machine(t, map[string]string{
+		"etc/os-release": "ID=debian\n", "etc/fstab": "UUID=1 / ext4 defaults 0 1\n/dev/vdb\t/data\text4\tdefaults,comment=cloudconfig\t0\t2\n",
+		"etc/systemd/network/10-cloud-init-eth0.network": "x", "etc/systemd/network/20-mine.network": "x", "etc/netplan/50-cloud-init.yaml": "x",
+		"etc/ssh/sshd_config.d/50-cloud-init.conf": "x", "var/log/cloud-init.log": "x", "var/log/cloud-init.log.1": "x", "var/lib/cloud/data/owned.json": "{}",
+	})
+	if _, err := Clean(t.Context(), tr, CleanOptions{Logs: true, Configs: []string{"network", "fstab"}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{
+		"etc/systemd/network/10-cloud-init-eth0.network": false, "etc/systemd/network/20-mine.network": true, "etc/netplan/50-cloud-init.yaml": false,
+		"etc/ssh/sshd_config.d/50-cloud-init.conf": true, "var/log/cloud-init.log": false, "var/log/cloud-init.log.1": false, "var/lib/cloud/data/owned.json": false,
+	} {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s is there: %v, want %v", name, err == nil, want)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "etc/fstab")); err != nil || string(b) != "UUID=1 / ext4 defaults 0 1\n" {
+		t.Errorf("fstab = %q, %v", b, err)
+	}
+}
