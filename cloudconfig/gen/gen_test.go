@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"rancheros/cloudconfig"
+	"rancheros/cloudconfig/shape"
 )
 
 func TestGeneratedFilesAreUpToDate(t *testing.T) {
@@ -55,5 +56,18 @@ func TestSchemaIsJSON(t *testing.T) {
 	var v struct{ Properties map[string]any }
 	if err := json.Unmarshal(b, &v); err != nil || len(v.Properties) < 80 {
 		t.Errorf("schema: %v, %d keys", err, len(v.Properties))
+	}
+}
+
+func TestSchemaSaysWhichKeysExcludeEachOther(t *testing.T) {
+	name := shape.K("name", shape.Text())
+	for s, want := range map[*shape.Shape]string{
+		shape.Object(name).Needs("name").Needs("id"): `{"additionalProperties":false,"anyOf":[{"required":["name"]},{"required":["id"]}],"properties":{"name":{"type":"string"}},"type":"object"}`,
+		shape.Object(name).NeedsOneOf("name", "id"):  `{"additionalProperties":false,"oneOf":[{"required":["name"]},{"required":["id"]}],"properties":{"name":{"type":"string"}},"type":"object"}`,
+		shape.Either(shape.Text(), shape.Flag()):     `{"anyOf":[{"type":"string"},{"type":"boolean"}]}`,
+	} {
+		if got, err := json.Marshal(fromShape(s)); err != nil || string(got) != want {
+			t.Errorf("fromShape = %s, %v, want %s", got, err, want)
+		}
 	}
 }

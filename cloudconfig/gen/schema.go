@@ -128,11 +128,7 @@ func fromShape(s *shape.Shape) object {
 		for _, a := range s.Any {
 			any = append(any, fromShape(a))
 		}
-		word := "anyOf"
-		if s.Only {
-			word = "oneOf"
-		}
-		o[word] = any
+		o["anyOf"] = any
 		return o
 	}
 	if types := typeNames(s.Kinds); len(types) == 1 {
@@ -205,7 +201,11 @@ func keysOf(o object, s *shape.Shape) {
 		for _, keys := range s.Requires {
 			any = append(any, object{"required": keys})
 		}
-		o["anyOf"] = any
+		word := "anyOf"
+		if s.Only {
+			word = "oneOf"
+		}
+		o[word] = any
 	}
 }
 
