@@ -21,7 +21,7 @@ var corpora = []struct {
 	atOnce     int
 	one        func(t *testing.T, bin, dir string) error
 }{
-	{"datasources", "expect.json", 0.96, 6, oneSource},
+	{"datasources", "expect.json", 0.94, 6, oneSource},
 	{"ds-identify", "case.json", 0.97, 1, oneDetection},
 	{"ignition", "expect.json", 0.90, 1, oneIgnition},
 	{"merge", "case.json", 0.90, 1, oneMerge},

@@ -118,7 +118,8 @@ func (c *sourceCase) cmdlines(bin, dir string) error {
 		if json.Unmarshal(call.Kwargs["cmdline"], &line) != nil || json.Unmarshal(call.Kwargs["ds_id"], &id) != nil {
 			return errNotOurs
 		}
-		found, err := detects(bin, filepath.Join(dir, fmt.Sprint(i)), strings.ReplaceAll(line, id, "ds=nocloud"))
+		ours := strings.NewReplacer(id, "ds=nocloud", "ds=nocloud", "ds=other").Replace(line)
+		found, err := detects(bin, filepath.Join(dir, fmt.Sprint(i)), ours)
 		if err != nil {
 			return err
 		}
