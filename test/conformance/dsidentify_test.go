@@ -127,8 +127,8 @@ func (c *dsCase) build(dir, corpus string) error {
 // policy writes the policy that upstream has built in where the case says so.
 // What the machine's own config says of it goes before that.
 func (c *dsCase) policy(files map[string]string) {
-	builtin := c.PolicyNoDMI
-	if builtin == "" || c.Arch == "x86_64" || regexp.MustCompile(`^i.86$`).MatchString(c.Arch) {
+	builtin := c.PolicyNoDMI // of machine types that upstream expects no firmware strings of
+	if c.Arch == "x86_64" || regexp.MustCompile(`^i.86$`).MatchString(c.Arch) {
 		builtin = c.PolicyDMI
 	}
 	if builtin == "" {
