@@ -2,6 +2,7 @@ package vm
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,8 +21,11 @@ func (m Machine) args(t testing.TB, port int) []string {
 		t.Fatal(err)
 	}
 	q := qemu.Machine{
-		Out: filepath.Dir(Out(t, "ros.iso")), Memory: cmp.Or(m.Mem, 1024), CPUs: cmp.Or(m.CPUs, 2), Major: major,
+		Out: cmp.Or(m.Image, filepath.Dir(Out(t, "ros.iso"))), Memory: cmp.Or(m.Mem, 1024), CPUs: cmp.Or(m.CPUs, 2), Major: major,
 		SSHPort: port, Disk: m.Disk, Append: m.Append, NoDisc: m.NoDisc, Once: true, More: m.Args,
+	}
+	for i, file := range m.Disks {
+		q.More = append(q.More, "-drive", fmt.Sprintf("if=none,id=more%d,format=raw,file=%s", i, file), "-device", fmt.Sprintf("virtio-blk-pci,drive=more%d", i))
 	}
 	switch {
 	case m.Recorded != nil:
@@ -83,3 +87,43 @@ func ovmf(t testing.TB) string {
 
 // Lines joins lines, for user-data in tests.
 func Lines(l ...string) string { return strings.Join(l, "\n") + "\n" }
+
+// Variant builds another image of the same programs, in out/NAME, unless it is
+// built, and returns its folder.
+func Variant(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	programs := filepath.Dir(Out(t, "ros-image"))
+	out := filepath.Join(programs, name)
+	cmd := exec.Command(Out(t, "ros-image"), append([]string{"build", "--quick", "--programs", programs, "--out", out}, args...)...)
+	cmd.Dir = filepath.Dir(programs)
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the image %s: %v\n%s", name, err, b)
+	}
+	return out
+}
+
+// FolderDisk makes a disk of so many MiB with an ext4 of that label that holds
+// the files: name to content. A name with .sh at its end is executable.
+func FolderDisk(t testing.TB, label string, mib int, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		mode := os.FileMode(0o644)
+		if strings.HasSuffix(name, ".sh") {
+			mode = 0o755
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	img := filepath.Join(t.TempDir(), label+".img")
+	out, err := exec.Command("mke2fs", "-q", "-t", "ext4", "-L", label, "-d", dir, "-E", "root_owner=0:0", img, fmt.Sprintf("%dM", mib)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("make disk %s: %v: %s", label, err, out)
+	}
+	return img
+}

@@ -3,11 +3,12 @@
 package vm
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -46,6 +47,12 @@ type Machine struct {
 	Drives []string
 	// Disk is the state disk, or one with a system; see NewDisk.
 	Disk string
+	// User logs in over ssh; empty is rancher.
+	User string
+	// Image is the folder with the image to boot; empty is out/. See Variant.
+	Image string
+	// Disks are more disks, which can be written to.
+	Disks []string
 	// Firmware boots by "bios" or "uefi"; empty loads kernel and initrd directly.
 	Firmware string
 	// NoDisc leaves the ISO out.
@@ -68,9 +75,12 @@ type VM struct {
 	user    string // who logs in
 	client  *ssh.Client
 	started time.Time
+	// keyboard is the other side of the console.
+	keyboard io.Writer
 
 	mu    sync.Mutex
 	lines []string
+	open  string // what has come of a line that has not ended: a prompt
 	marks map[string]Mark
 	more  chan struct{} // closed and made anew at each line
 	off   bool
@@ -137,7 +147,7 @@ func PublicKey(t testing.TB) string {
 func Start(t testing.TB, m Machine) *VM {
 	t.Helper()
 	port := freePort(t)
-	return launch(t, "rancher", port, m.args(t, port), m.In.start)
+	return launch(t, cmp.Or(m.User, "rancher"), port, m.args(t, port), m.In.start)
 }
 
 // launch starts QEMU by start. Port leads to the machine's ssh.
@@ -151,6 +161,9 @@ func launch(t testing.TB, user string, port int, args []string, start func(*exec
 	}
 	var stderr strings.Builder
 	v.cmd.Stderr = &stderr
+	if v.keyboard, err = v.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	v.started = time.Now()
 	if err := start(v.cmd); err != nil {
 		t.Fatalf("start QEMU: %v; apt-get install qemu-system-x86", err)
@@ -158,7 +171,7 @@ func launch(t testing.TB, user string, port int, args []string, start func(*exec
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		v.read(bufio.NewReader(out))
+		v.read(out)
 	}()
 	bound := v.KillAfter(longestLife)
 	t.Cleanup(func() {
@@ -191,14 +204,38 @@ func freePort(t testing.TB) int {
 }
 
 // read collects the console until the machine is off.
-func (v *VM) read(r *bufio.Reader) {
+func (v *VM) read(r io.Reader) {
+	b := make([]byte, 4096)
+	live, _ := os.OpenFile(os.Getenv("ROS_CONSOLE"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	for {
-		line, err := r.ReadString('\n')
-		v.add(strings.TrimRight(line, "\r\n"), err != nil)
+		n, err := r.Read(b)
+		if live != nil {
+			_, _ = live.Write(b[:n])
+		}
+		v.hear(string(b[:n]))
 		if err != nil {
+			v.add(v.open, true)
 			return
 		}
 	}
+}
+
+// hear takes what came of the console: whole lines, and a rest.
+func (v *VM) hear(text string) {
+	text = v.open + text
+	for {
+		line, rest, ended := strings.Cut(text, "\n")
+		if !ended {
+			break
+		}
+		v.add(strings.TrimRight(line, "\r"), false)
+		text = rest
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.open = text
+	close(v.more)
+	v.more = make(chan struct{})
 }
 
 func (v *VM) add(line string, last bool) {
@@ -285,6 +322,20 @@ func (v *VM) WaitLine(text string, timeout time.Duration) string {
 		return false
 	})
 	return found
+}
+
+// WaitPrompt waits until the console ends with text: somebody is asked.
+func (v *VM) WaitPrompt(text string, timeout time.Duration) {
+	v.t.Helper()
+	v.wait("the prompt "+strconv.Quote(text), timeout, func() bool { return strings.Contains(v.open, text) })
+}
+
+// Type types on the console, with a return at the end.
+func (v *VM) Type(text string) {
+	v.t.Helper()
+	if _, err := io.WriteString(v.keyboard, text+"\n"); err != nil {
+		v.t.Fatalf("type on the console: %v", err)
+	}
 }
 
 // WaitOff waits until the machine has powered itself off.
