@@ -106,6 +106,29 @@ func TestDHCPNamesAMachineThatNobodyNamed(t *testing.T) {
 	}
 }
 
+func TestANameGivenByHandStaysUntilOursChanges(t *testing.T) {
+	w := newWire(t, "eth0", "10.1.0.1/24")
+	w.dnsmasq(t, "--dhcp-range=10.1.0.50,10.1.0.60,1h", "--dhcp-option-force=12,leased")
+	r := serve(t, Settings{Network: dhcpOn("eth0"), DefaultHostname: "fallback"}, "")
+	before := leaseOn(r.status(t).Links, "eth0")
+	if name, err := os.Hostname(); err != nil || name != "leased" {
+		t.Fatalf("host name = %q, %v, want leased", name, err)
+	}
+	// As docker-machine does.
+	if err := SetHostname("byhand", filepath.Join(t.TempDir(), "hosts")); err != nil {
+		t.Fatal(err)
+	}
+	w.replug(t)
+	await(t, "the server to be asked again", func() bool {
+		l := leaseOn(r.status(t).Links, "eth0")
+		return l != nil && l.Got.After(before.Got)
+	})
+	r.stop()
+	if name, err := os.Hostname(); err != nil || name != "byhand" {
+		t.Errorf("host name = %q, %v, want the one given by hand", name, err)
+	}
+}
+
 // TestAnswersLeaveByTheLinkThatTheQuestionCameIn asks from networks that only the
 // router of the link in question knows.
 func TestAnswersLeaveByTheLinkThatTheQuestionCameIn(t *testing.T) {
