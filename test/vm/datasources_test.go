@@ -26,6 +26,8 @@ type cloud struct {
 	serve []string
 	// ipv6 is a network that has no IPv4.
 	ipv6 bool
+	// again starts the machine once more, which must ask nobody.
+	again bool
 	// slow is how late every answer on the network is.
 	slow time.Duration
 	// names are host names, by address.
@@ -41,6 +43,7 @@ type cloud struct {
 
 var clouds = []cloud{
 	{name: "akamai/token"},
+	{name: "akamai/token", serve: []string{"fd00:a9fe:a9fe::1"}, ipv6: true},
 	{name: "aliyun/tree", serve: []string{"100.100.100.200"}},
 	{name: "altcloud/named", named: true},
 	{name: "azure/imds-only", serve: []string{"169.254.169.254", "168.63.129.16"}},
@@ -49,12 +52,13 @@ var clouds = []cloud{
 	{name: "cloudcix/plain"},
 	{name: "cloudsigma/context", host: cepko},
 	{name: "cloudstack/virtual-router", serve: []string{Router}},
+	{name: "cloudstack/no-listing", serve: []string{"10.1.1.5"}, names: map[string]string{"data-server": "10.1.1.5"}},
 	{name: "cmdline/url", serve: []string{"192.0.2.1"}},
 	{name: "configdrive/cloudstack"},
 	{name: "configdrive/openstack"},
 	{name: "configdrive/upper-case-latest"},
 	{name: "digitalocean/droplet"},
-	{name: "ec2/aws"},
+	{name: "ec2/aws", again: true},
 	{name: "ec2/aws", serve: []string{"fd00:ec2::254"}, ipv6: true},
 	{name: "ec2/aws", slow: 1500 * time.Millisecond},
 	{name: "ec2/brightbox"},
@@ -62,7 +66,9 @@ var clouds = []cloud{
 	{name: "file/state-disk"},
 	{name: "fwcfg/own"},
 	{name: "gce/plain", names: map[string]string{"metadata.google.internal": "169.254.169.254"}},
-	{name: "hetzner/private-network", serve: []string{"169.254.169.254", "fe80::a9fe:a9fe"}},
+	{name: "gce/plain", serve: []string{"fd20:ce::254"}, ipv6: true},
+	{name: "hetzner/private-network"},
+	{name: "hetzner/private-network", serve: []string{"fe80::a9fe:a9fe"}, ipv6: true},
 	{name: "huawei/token"},
 	{name: "hyperv/pool"},
 	{name: "ibm/vpc"},
@@ -78,6 +84,7 @@ var clouds = []cloud{
 	{name: "openstack/nova"},
 	{name: "openstack/nova", serve: []string{"fe80::a9fe:a9fe"}, ipv6: true},
 	{name: "oracle/two-vnics"},
+	{name: "oracle/two-vnics", serve: []string{"fd00:c1::a9fe:a9fe"}, ipv6: true},
 	{name: "ovf/cd"},
 	{name: "ovf/seedfrom", serve: []string{"192.0.2.1"}},
 	{name: "packet/tinkerbell", serve: []string{"192.0.2.1:50061"}},
@@ -86,6 +93,7 @@ var clouds = []cloud{
 	{name: "scaleway/routed-ips", serve: []string{"169.254.42.42"}, rootOnly: "/user_data"},
 	{name: "smbios/cmdline"},
 	{name: "smbios/type-11"},
+	{name: "scaleway/routed-ips", serve: []string{"fd00:42::42"}, ipv6: true, rootOnly: "/user_data"},
 	{name: "smartos/serial", host: mdata},
 	{name: "tencent/tree", serve: []string{"169.254.0.23"}, names: map[string]string{"metadata.tencentyun.com": "169.254.0.23"}},
 	{name: "tftp/server"},
@@ -158,6 +166,12 @@ func (c cloud) boot(t *testing.T) {
 	wanted["network"] = renamed(wanted["network"], m.Recorded.Renamed)
 	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Errorf("what was kept; want -, got +:\n%s", diff)
+	}
+	if c.again {
+		line := Start(t, m).WaitLine("ros: datasource ", bootTime)
+		if !strings.Contains(line, "unchanged") || !strings.Contains(line, "requests=0") {
+			t.Errorf("the second boot says %q, want that nothing has changed and nobody was asked", line)
+		}
 	}
 }
 
