@@ -36,6 +36,7 @@ var testNeeds = []need{
 	{"genisoimage", "genisoimage"},
 	{"mkfs.vfat", "dosfstools"},
 	{"mcopy", "mtools"},
+	{"cloud-localds", "cloud-image-utils"},
 	{"mke2fs", "e2fsprogs"},
 	{"sfdisk", "fdisk"},
 	{"mmdebstrap", "mmdebstrap"},
