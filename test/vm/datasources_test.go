@@ -162,7 +162,7 @@ func (c cloud) boot(t *testing.T) {
 	if known.Identity.Datasource != kind {
 		t.Errorf("the machine took datasource %s, want %s", known.Identity.Datasource, kind)
 	}
-	wanted, got := comparable(want.Instance), comparable(dstest.View(&known.Instance))
+	wanted, got := ofTheCloud(want.Instance), ofTheCloud(dstest.View(&known.Instance))
 	wanted["network"] = renamed(wanted["network"], m.Recorded.Renamed)
 	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Errorf("what was kept; want -, got +:\n%s", diff)
@@ -215,8 +215,8 @@ func fromRoot(next http.Handler, path string) http.Handler {
 // drives, and the way by which a server was reached.
 var ofTheMachine = []string{"subplatform", "drive", "datasource"}
 
-// comparable is an instance without that.
-func comparable(in map[string]any) map[string]any {
+// ofTheCloud is an instance without that.
+func ofTheCloud(in map[string]any) map[string]any {
 	out := maps.Clone(in)
 	for _, key := range ofTheMachine {
 		delete(out, key)
