@@ -30,6 +30,14 @@ func (t *Target) reload(ctx context.Context, services ...string) error {
 	return nil
 }
 
+// reloadUnits makes systemd read files again that it makes units of.
+func (t *Target) reloadUnits(ctx context.Context) error {
+	if t.Ours || !t.runsSystemd() {
+		return nil
+	}
+	return t.Do(t.Command(ctx, "systemctl", "daemon-reload"))
+}
+
 func (t *Target) runsSystemd() bool {
 	return t.Tree.Exists("/run/systemd/system") && t.Program("systemctl") != ""
 }

@@ -70,3 +70,19 @@ write_files: [{path: /srv/deep/er/f, owner: ann, content: x}]
 		t.Errorf("/home: %+v, %v", n, err)
 	}
 }
+
+func TestSystemdReadsAChangedFstab(t *testing.T) {
+	files := map[string]string{"run/systemd/system/x": "", "usr/bin/systemctl": "#!"}
+	for name, text := range debian {
+		files[name] = text
+	}
+	m := newMachine(t, files)
+	for range 2 {
+		if err := mounts(t.Context(), m.Target, config(t, "mounts: [[tmpfs, /mnt/t, tmpfs]]")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(m.ran, "; "); got != "systemctl daemon-reload" {
+		t.Errorf("ran %q, want one daemon-reload", got)
+	}
+}

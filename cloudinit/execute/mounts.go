@@ -54,7 +54,11 @@ func mounts(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	} else if ok {
 		lines = append(lines, swap)
 	}
-	errs = append(errs, t.writeFstab(lines))
+	changed, err := t.writeFstab(lines)
+	errs = append(errs, err)
+	if changed {
+		errs = append(errs, t.reloadUnits(ctx))
+	}
 	for _, l := range lines {
 		if err := t.mount(ctx, l); err != nil {
 			if l.has("nofail") {
@@ -112,7 +116,7 @@ func (t *Target) fill(m cloudconfig.Mount, c *cloudconfig.Config) (fsLine, bool,
 }
 
 // writeFstab keeps others' lines and replaces ours.
-func (t *Target) writeFstab(lines []fsLine) error {
+func (t *Target) writeFstab(lines []fsLine) (changed bool, err error) {
 	have, _ := t.Tree.ReadFile("/etc/fstab")
 	var out strings.Builder
 	for line := range strings.Lines(string(have)) {
@@ -125,7 +129,7 @@ func (t *Target) writeFstab(lines []fsLine) error {
 		l.opts += "," + ourMark
 		out.WriteString(l.String() + "\n")
 	}
-	return t.write("/etc/fstab", out.String(), 0o644)
+	return t.Tree.WriteFile("/etc/fstab", []byte(out.String()), rootPerm)
 }
 
 // CleanFstab takes our lines out of fstab.
@@ -133,7 +137,8 @@ func CleanFstab(t *Target) error {
 	if !t.Tree.Exists("/etc/fstab") {
 		return nil
 	}
-	return t.writeFstab(nil)
+	_, err := t.writeFstab(nil)
+	return err
 }
 
 // mount mounts one line, unless something is mounted there.

@@ -97,7 +97,7 @@ func (s *saver) stage(dir string, k *state.Known, r *userdata.Result) error {
 		"vendor-data2.txt": {k.Instance.VendorData2, private},
 		"cloud-config.txt": {config, private},
 		"boot.yml":         {s.layer(k, config, r), tree.Perm{Mode: 0o400, Secret: true}},
-		"datasource":       {[]byte(k.Datasource() + "\n"), public},
+		"datasource":       {[]byte(className(k) + ": " + k.Datasource() + "\n"), public},
 	}
 	for _, one := range r.Scripts {
 		files[scriptPath(one)] = file{one.Content, program}
@@ -115,6 +115,12 @@ func (s *saver) stage(dir string, k *state.Known, r *userdata.Result) error {
 	}
 	// Last: the folder is whole when this is there.
 	return k.Save(s.tree)
+}
+
+// className is upstream's class of the datasource: DataSourceNoCloud.
+func className(k *state.Known) string {
+	name, _, _ := strings.Cut(k.Datasource(), " ")
+	return name
 }
 
 type file struct {
@@ -266,7 +272,7 @@ func (s *saver) userScript(dir string) error {
 func (s *saver) remember(old, next *state.Known) error {
 	before := map[string]string{"previous-instance-id": "NO_PREVIOUS_INSTANCE_ID", "previous-datasource": ""}
 	if old != nil {
-		before["previous-instance-id"], before["previous-datasource"] = old.Identity.InstanceID, old.Datasource()
+		before["previous-instance-id"], before["previous-datasource"] = old.Identity.InstanceID, className(old)+": "+old.Datasource()
 	}
 	if old != nil && old.Identity.InstanceID == next.Identity.InstanceID {
 		return nil
