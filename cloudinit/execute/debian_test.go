@@ -86,3 +86,23 @@ func TestSystemdReadsAChangedFstab(t *testing.T) {
 		t.Errorf("ran %q, want one daemon-reload", got)
 	}
 }
+
+func TestWhatAnotherCloudInitLeftIsNotDoneTwice(t *testing.T) {
+	m := newMachine(t, map[string]string{
+		"etc/os-release": "ID=debian\n", "etc/fstab": "/swap.img\tnone\tswap\tsw\t0\t0\n",
+		"var/lib/cloud/scripts/per-boot/part-1": "#!same", "var/lib/cloud/instance/scripts/per-boot/part-1": "#!same",
+		"var/lib/cloud/scripts/per-boot/part-2": "#!one", "var/lib/cloud/instance/scripts/per-boot/part-2": "#!other",
+	})
+	if _, err := m.writeFstab([]fsLine{{"/swap.img", "none", "swap", "sw", "0", "0"}, {"LABEL=d", "/d", "ext4", "defaults", "0", "2"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.read(t, "etc/fstab"); strings.Count(got, "/swap.img") != 1 || !strings.Contains(got, "LABEL=d\t/d") {
+		t.Errorf("fstab is\n%s", got)
+	}
+	if err := scriptsPerBoot(t.Context(), m.Target, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(m.ran, " "); strings.Count(got, "part-1") != 1 || strings.Count(got, "part-2") != 2 {
+		t.Errorf("ran %s", got)
+	}
+}

@@ -115,17 +115,25 @@ func (t *Target) fill(m cloudconfig.Mount, c *cloudconfig.Config) (fsLine, bool,
 	return l, true, nil
 }
 
-// writeFstab keeps others' lines and replaces ours.
+// writeFstab keeps others' lines and replaces ours. What another line has already
+// mounted, by a person or another cloud-init, is not said twice.
 func (t *Target) writeFstab(lines []fsLine) (changed bool, err error) {
 	have, _ := t.Tree.ReadFile("/etc/fstab")
 	var out strings.Builder
+	said := map[[2]string]bool{}
 	for line := range strings.Lines(string(have)) {
-		if f := strings.Fields(line); len(f) >= 4 && !strings.HasPrefix(f[0], "#") && slices.Contains(strings.Split(f[3], ","), ourMark) {
-			continue
+		if f := strings.Fields(line); len(f) >= 4 && !strings.HasPrefix(f[0], "#") {
+			if slices.Contains(strings.Split(f[3], ","), ourMark) {
+				continue
+			}
+			said[[2]string{f[0], f[1]}] = true
 		}
 		out.WriteString(strings.TrimRight(line, "\n") + "\n")
 	}
 	for _, l := range lines {
+		if said[[2]string{escape(l.dev), escape(l.dir)}] {
+			continue
+		}
 		l.opts += "," + ourMark
 		out.WriteString(l.String() + "\n")
 	}

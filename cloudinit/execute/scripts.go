@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -135,6 +136,9 @@ func (t *Target) runFolder(ctx context.Context, dir string, prefix []string) err
 	n := 0
 	for _, name := range names {
 		p := path.Join(dir, name)
+		if dir != path.Join(state.Scripts, path.Base(dir)) && t.sameFile(p, path.Join(state.Scripts, path.Base(dir), name)) {
+			continue // another cloud-init keeps those of user-data there
+		}
 		node, err := t.Tree.Stat(p)
 		if err != nil || node.Kind != tree.File || node.Mode&0o111 == 0 {
 			continue
@@ -146,6 +150,12 @@ func (t *Target) runFolder(ctx context.Context, dir string, prefix []string) err
 		return Skip("there are no scripts in " + dir)
 	}
 	return errors.Join(errs...)
+}
+
+func (t *Target) sameFile(a, b string) bool {
+	x, err1 := t.Tree.ReadFile(a)
+	y, err2 := t.Tree.ReadFile(b)
+	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }
 
 // runFolders runs the scripts of a frequency: those that lie on the machine, and
