@@ -156,3 +156,22 @@ func TestTheLocaleIsWrittenWhereItIsReadAndMadeWhereItIsMissing(t *testing.T) {
 		t.Errorf("locale.gen = %q, ran %v; want one line more and one run", got, m.ran)
 	}
 }
+
+func TestSwapIsFoundByItsLabelAndSwitchedOnOnce(t *testing.T) {
+	header := make([]byte, 8192)
+	copy(header[1052:], "SWAP")
+	copy(header[4086:], "SWAPSPACE2")
+	m := newMachine(t, map[string]string{"sys/class/block/vdg/size": "16\n", "dev/vdg": string(header)})
+	for range 2 {
+		if err := mounts(t.Context(), m.Target, config(t, "mounts: [[LABEL=SWAP, none, swap, '']]\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(m.kernel.swaps, []string{"/dev/vdg"}) || len(m.ran) > 0 {
+		t.Errorf("swaps = %v, want /dev/vdg; ran %v", m.kernel.swaps, m.ran)
+	}
+	err := mounts(t.Context(), m.Target, config(t, "mounts: [[LABEL=NONE, none, swap, sw]]\n"))
+	if err == nil || !strings.Contains(err.Error(), "LABEL=NONE") {
+		t.Errorf("a label that is not there: %v", err)
+	}
+}

@@ -152,7 +152,7 @@ func CleanFstab(t *Target) error {
 // mount mounts one line, unless something is mounted there.
 func (t *Target) mount(ctx context.Context, l fsLine) error {
 	if l.fstype == "swap" {
-		return t.swapOn(ctx, l)
+		return t.swapOn(l)
 	}
 	if _, err := t.Tree.MkdirAll(l.dir, tree.Perm{Mode: 0o755}); err != nil {
 		return fmt.Errorf("mount %s: %w", l.dev, err)

@@ -1,7 +1,6 @@
 package execute
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -16,6 +15,7 @@ import (
 
 	"rancheros/cloudconfig"
 	"rancheros/cloudinit/tree"
+	"rancheros/sys/blkdev"
 )
 
 const (
@@ -179,12 +179,17 @@ func zeros(f *os.File, size int64) error {
 }
 
 // swapOn swaps on, unless that is done.
-func (t *Target) swapOn(ctx context.Context, l fsLine) error {
+func (t *Target) swapOn(l fsLine) error {
 	if !t.Live || l.has("noauto") {
 		return nil
 	}
 	if strings.Contains(l.dev, "=") {
-		return t.Do(t.Command(ctx, "swapon", "--ifexists", l.dev))
+		// Not by swapon: busybox's knows no labels.
+		dev, err := blkdev.Resolve(t.Tree.Dir(), l.dev)
+		if err != nil {
+			return fmt.Errorf("swap: %w", err)
+		}
+		l.dev = "/dev/" + dev.Name
 	}
 	if !t.Tree.Exists(l.dev) && !t.Tree.Planned() {
 		return fmt.Errorf("swap on %s: there is no such file or device", l.dev)
