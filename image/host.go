@@ -172,6 +172,9 @@ func (b *build) makeHost(ctx context.Context) error {
 	}
 	t.Merge("usr/share/ros/system-docker", s.Root)
 	t.Merge(seed.LayersDir, s.Layers)
+	if err := b.addLicences(ctx, t); err != nil {
+		return err
+	}
 	b.host = t.Sub("usr")
 	return nil
 }

@@ -112,7 +112,7 @@ func (b *build) components() ([]component, error) {
 			out = append(out, component{Type: "application", Ref: origin, Name: origin, Version: b.Version, Components: files})
 		}
 	}
-	programs, err := b.goPrograms()
+	programs, err := b.programs()
 	if err != nil {
 		return nil, err
 	}
@@ -121,17 +121,20 @@ func (b *build) components() ([]component, error) {
 	return out, nil
 }
 
-// goPrograms lists the modules in each of our binaries, as the linker noted.
-func (b *build) goPrograms() ([]component, error) {
+// goPrograms are our binaries, by their path in out/.
+var goPrograms = []string{"init", "ros", "engine/dockerd", "engine/containerd-shim-runc-v2", "engine/runc"}
+
+// programs lists the modules in each of our binaries, as the linker noted.
+func (b *build) programs() ([]component, error) {
 	var out []component
-	for _, name := range []string{"init", "ros", "engine/dockerd", "engine/containerd-shim-runc-v2", "engine/runc"} {
+	for _, name := range goPrograms {
 		info, err := buildinfo.ReadFile(filepath.Join(b.Programs, name))
 		if err != nil {
 			return nil, fmt.Errorf("modules of %s: %w", name, err)
 		}
 		c := component{Type: "application", Ref: "program:" + name, Name: name, Version: info.GoVersion}
 		for _, d := range info.Deps {
-			if d.Replace != nil {
+			if d.Replace != nil && d.Replace.Version != "" { // else a copy of the same (ADR 32)
 				d = d.Replace
 			}
 			purl := "pkg:golang/" + d.Path + "@" + d.Version

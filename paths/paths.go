@@ -18,6 +18,8 @@ const (
 	// ServiceCatalogue holds index.yml and the definitions that services_include
 	// names.
 	ServiceCatalogue = "/usr/share/ros/services"
+	// Licences has the licences of everything in the image.
+	Licences = "/usr/share/ros/licences.txt"
 	// EngineHelpers is where containers see the host's /usr/bin: runc, the shim
 	// and docker-init must be seen in the folder that they lie in.
 	EngineHelpers = "/usr/libexec/ros"
