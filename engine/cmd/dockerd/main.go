@@ -64,6 +64,7 @@ func main() {
 }
 
 func engine(ctx context.Context) error {
+	bePatient()
 	signal.Ignore(syscall.SIGPIPE) // a log reader that went away must not end us
 	_, stdout, stderr := term.StdStreams()
 	r, err := command.NewDaemonRunner(stdout, stderr)
