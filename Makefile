@@ -1,6 +1,6 @@
 # ros: build the OS, run it, test it. `make` alone lists the targets.
 VERSION := $(shell cat VERSION)
-# Inlining copies functions to where they are called, and costs the ISO 5 MB (docs/adr/040-size-of-programs.md).
+# Inlining copies functions to where they are called, and costs the ISO 5 MB (docs/adr/041-size-of-programs.md).
 # The standard library keeps it: there it is what makes programs fast.
 SMALL   := -gcflags=all=-l -gcflags=std=
 GOBUILD := CGO_ENABLED=0 go build $(SMALL) -trimpath -buildvcs=false
