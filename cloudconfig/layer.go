@@ -43,7 +43,7 @@ type parsed struct {
 func Resolve(layers ...Layer) (*Config, *Trace, error) {
 	tr, problems := mergeLayers(layers)
 	c, ps := tr.decode()
-	return c, tr, append(problems, ps...).Errors().asError()
+	return c, tr, append(problems, ps...).Errors().AsError()
 }
 
 func mergeLayers(layers []Layer) (*Trace, Problems) {

@@ -54,7 +54,7 @@ func Load(root string) (*Config, *Trace, error) {
 		c.CloudNetwork = md.Network
 	}
 	c.spreadDebug()
-	return c, tr, append(problems, ps...).Errors().asError()
+	return c, tr, append(problems, ps...).Errors().AsError()
 }
 
 // Layers reads layers 1 to 5 below root: os, oem, drop-ins by name, local,

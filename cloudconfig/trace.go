@@ -272,7 +272,7 @@ func known(path string, trees ...*yaml.Node) error {
 		return err
 	}
 	ps := checkAlone("", nest(steps, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}), true)
-	return ps.Errors().asError()
+	return ps.Errors().AsError()
 }
 
 // Keys are the paths one level below prefix, for completion: those that are

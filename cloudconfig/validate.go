@@ -40,9 +40,9 @@ func Validate(file string, doc []byte, as DocKind) Problems {
 			ps = append(ps, Problem{File: file, Line: p.Line, Column: p.Column, Path: p.Path,
 				Message: p.Message, Suggestion: p.Suggestion, Severity: Severity(p.Severity)})
 		}
-		return ps.sorted()
+		return ps.Sorted()
 	}
-	return append(ps, checkAlone(file, root, false)...).sorted()
+	return append(ps, checkAlone(file, root, false)...).Sorted()
 }
 
 // ValidateMachine finds all that is wrong with the layers below root.
@@ -66,7 +66,7 @@ func ValidateMachine(root string) Problems {
 				continue
 			}
 		}
-		ps = append(append(ps, l.dropped...), checkAlone(l.File, tree, true).sorted()...)
+		ps = append(append(ps, l.dropped...), checkAlone(l.File, tree, true).Sorted()...)
 	}
 	return ps
 }

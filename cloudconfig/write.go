@@ -53,7 +53,7 @@ func Merge(root, file string, doc []byte) error {
 	if tree == nil {
 		return ps
 	}
-	if ps := checkAlone(file, tree, true).sorted().Errors(); len(ps) > 0 {
+	if ps := checkAlone(file, tree, true).Sorted().Errors(); len(ps) > 0 {
 		return ps
 	}
 	unplace(tree)

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/shape"
 )
 
 // Limits of a document. It comes from the network or from a user.
@@ -341,7 +343,7 @@ func (v value) unknown(known, ignored []string) {
 		case slices.Contains(ignored, p.key):
 			p.at.warnf("has no meaning here and is ignored")
 		default:
-			v.r.report(p.at, Error, nearest(p.key, known), "unknown key")
+			v.r.report(p.at, Error, shape.Nearest(p.key, known), "unknown key")
 		}
 	}
 }

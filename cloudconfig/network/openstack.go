@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"rancheros/cloudconfig/shape"
 )
 
 // FromOpenStack reads network_data.json. Macs gives the devices of this machine
@@ -181,7 +183,7 @@ func (r *openstack) network(v value) {
 	case "ipv4", "static":
 		r.static(v, l)
 	default:
-		r.report(kind, Error, nearest(kind.text(), []string{"ipv4", "ipv6", "ipv4_dhcp", "ipv6_dhcp", "ipv6_slaac"}), "%q is no type of a network", kind.text())
+		r.report(kind, Error, shape.Nearest(kind.text(), []string{"ipv4", "ipv6", "ipv4_dhcp", "ipv6_dhcp", "ipv6_slaac"}), "%q is no type of a network", kind.text())
 		return
 	}
 	add(&l.DNS, DNS{v.get("dns_nameservers").servers(), v.get("dns_search").words()})

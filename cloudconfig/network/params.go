@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/shape"
 )
 
 // bondKeys are the parameters of a bond as version 2 spells them, by the
@@ -76,7 +78,7 @@ func (v value) params(kind string) map[string]string {
 			out[key] = p.param(key)
 		case ok || slices.Contains(ignored, bare):
 		default:
-			v.r.report(p.at, Error, nearest(bare, append(known, sortedKeys(keys)...)), "unknown parameter of a %s", kind)
+			v.r.report(p.at, Error, shape.Nearest(bare, append(known, sortedKeys(keys)...)), "unknown parameter of a %s", kind)
 		}
 	}
 	if len(out) == 0 {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/shape"
 )
 
 // FromV1V2 reads a network-config document, version 1 or 2, as YAML or JSON,
@@ -100,7 +102,7 @@ func (r *v1) read(v value) {
 func (v value) warnUnknown(known ...string) {
 	for _, p := range v.pairs() {
 		if !slices.Contains(known, p.key) {
-			v.r.report(p.at, Warning, nearest(p.key, known), "unknown key, ignored")
+			v.r.report(p.at, Warning, shape.Nearest(p.key, known), "unknown key, ignored")
 		}
 	}
 }
@@ -149,7 +151,7 @@ func (r *v1) item(v value) {
 	case "":
 		v.errorf("the key type is missing")
 	default:
-		r.report(kind, Error, nearest(kind.text(), []string{"physical", "bond", "bridge", "vlan", "nameserver", "route", "loopback", "infiniband"}), "%q is no type", kind.text())
+		r.report(kind, Error, shape.Nearest(kind.text(), []string{"physical", "bond", "bridge", "vlan", "nameserver", "route", "loopback", "infiniband"}), "%q is no type", kind.text())
 	}
 }
 
@@ -286,7 +288,7 @@ func (r *v1) subnet(v value, l *Link) {
 	case "manual":
 		static = v.get("address").there()
 	default:
-		r.report(kind, Error, nearest(kind.text(), []string{"dhcp", "dhcp4", "dhcp6", "static", "static6", "manual", "ipv6_slaac"}), "%q is no type of a subnet", kind.text())
+		r.report(kind, Error, shape.Nearest(kind.text(), []string{"dhcp", "dhcp4", "dhcp6", "static", "static6", "manual", "ipv6_slaac"}), "%q is no type of a subnet", kind.text())
 	}
 	mtu := v.get("mtu").number(0, maxMTU)
 	if static {

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"gopkg.in/yaml.v3"
+
+	"rancheros/cloudconfig/shape"
 )
 
 // A v2 reads network-config version 2, which is a part of netplan's language.
@@ -209,7 +211,7 @@ func v2route(v value) (Route, bool) {
 func (v value) oneOf(words ...string) string {
 	s := v.text()
 	if s != "" && !slices.Contains(words, s) {
-		v.r.report(v, Error, nearest(s, words), "%q is not known here", s)
+		v.r.report(v, Error, shape.Nearest(s, words), "%q is not known here", s)
 		return ""
 	}
 	return s
