@@ -187,7 +187,7 @@ type RegistryAuth struct {
 type Defaults struct {
 	// Hostname of a machine that has no other.
 	Hostname string `yaml:"hostname"`
-	// Docker holds the engine that `ros engine` calls default.
+	// Docker is read as RancherOS did, and has no effect: what counts is rancher.docker.
 	Docker Docker `yaml:"docker"`
 	// Network holds DNS servers for machines without.
 	Network Network `yaml:"network"`

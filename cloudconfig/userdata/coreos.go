@@ -43,7 +43,7 @@ func coreosInstead(key string) string {
 	case "etcd", "etcd2", "fleet", "flannel":
 		return "is not part of this system; run it as a service in rancher.services"
 	case "update", "locksmith":
-		return "updates are set in rancher.upgrade and done by `ros os upgrade`"
+		return "this version does not update itself; boot an image of the new one with the same state disk"
 	case "oem":
 		return "has no meaning here"
 	}

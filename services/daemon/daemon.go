@@ -133,7 +133,7 @@ func user(c *cloudconfig.Config, root fs.FS) (Command, error) {
 	return b.build()
 }
 
-// tlsDir is where docker-machine and `ros tls generate` look as well.
+// tlsDir is where docker-machine looks as well.
 const tlsDir = "/etc/docker/tls"
 
 // tls takes the certificates from config, or else those that are there.
@@ -148,7 +148,7 @@ func (b *builder) tls() error {
 		case len(f.Content) > 0:
 			b.files = append(b.files, f)
 		case err != nil:
-			return fmt.Errorf("rancher.docker.tls is set but there is no %s; make it with `ros tls generate --server -H NAME`", f.Path)
+			return fmt.Errorf("rancher.docker.tls is set but there is no %s; put it there or set rancher.docker.ca_cert, server_cert and server_key", f.Path)
 		}
 	}
 	b.extra = append(b.extra, b.d.TLSArgs...)

@@ -104,10 +104,10 @@ func TestUser(t *testing.T) {
 	}
 }
 
-func TestTLSWithoutCertificatesSaysHowToMakeThem(t *testing.T) {
+func TestTLSWithoutCertificatesSaysWhereToPutThem(t *testing.T) {
 	_, err := user(config(t, "rancher: {docker: {tls: true}}"), fstest.MapFS{})
-	if err == nil || !strings.Contains(err.Error(), "ros tls generate") {
-		t.Errorf("user() error = %v, want one that names ros tls generate", err)
+	if err == nil || !strings.Contains(err.Error(), "rancher.docker.ca_cert") {
+		t.Errorf("user() error = %v, want one that names the keys of config", err)
 	}
 }
 
