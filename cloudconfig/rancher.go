@@ -44,6 +44,10 @@ type Rancher struct {
 	ServicesInclude map[string]bool `yaml:"services_include"`
 	// Modules are kernel modules to load, perhaps with parameters after a space.
 	Modules []string `yaml:"modules"`
+	// Directories are made before write_files.
+	Directories []Directory `yaml:"directories"`
+	// Links are symbolic and hard ones, made before and after write_files.
+	Links []Link `yaml:"links"`
 	// Network is how this machine reaches others.
 	Network Network `yaml:"network"`
 	// Repositories are roots of service catalogues.

@@ -3,6 +3,7 @@ package cloudconfig
 import (
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,8 @@ var rules = []rule{
 	{[]string{"ssh", "port"}, between(1, 65535), false},
 	{[]string{"ssh", "listen_address"}, address, false},
 	{[]string{"shutdown_timeout"}, atLeast(5), true},
+	{[]string{"directories", "*", "path"}, wholePath, false},
+	{[]string{"links", "*", "path"}, wholePath, false},
 	{[]string{"network", "dns", "nameservers", "*"}, address, false},
 	{[]string{"network", "interfaces", "*", "address"}, prefix, false},
 	{[]string{"network", "interfaces", "*", "addresses", "*"}, prefix, false},
@@ -50,6 +53,11 @@ var rules = []rule{
 	{[]string{"state", "rngd"}, old("ignored: the kernel needs no random number daemon", ""), true},
 }
 
+// needs are the keys without which items of a list below rancher say nothing.
+var needs = []struct{ list, key string }{
+	{"directories", "path"}, {"links", "path"}, {"links", "target"},
+}
+
 // checkRules finds the values below rancher that break a rule.
 func checkRules(file string, root *yaml.Node) Problems {
 	var ps Problems
@@ -69,6 +77,14 @@ func checkRules(file string, root *yaml.Node) Problems {
 				p.Severity = Warning
 			}
 			ps = append(ps, p)
+		})
+	}
+	for _, need := range needs {
+		each(rancher, []string{need.list, "*"}, "rancher", func(n *yaml.Node, path string) {
+			if v := child(n, need.key); n.Kind == yaml.MappingNode && (v == nil || isNull(v)) {
+				ps = append(ps, Problem{File: file, Line: n.Line, Column: n.Column, Path: path,
+					Message: need.key + " is missing", Severity: Error})
+			}
 		})
 	}
 	return ps
@@ -119,6 +135,13 @@ func atLeast(low int) func(string) (string, string) {
 		}
 		return "", ""
 	}
+}
+
+func wholePath(v string) (string, string) {
+	if path.IsAbs(v) && !strings.ContainsRune(v, 0) {
+		return "", ""
+	}
+	return fmt.Sprintf("want a path that begins with a slash, not %q", v), ""
 }
 
 func address(v string) (string, string) {

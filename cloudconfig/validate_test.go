@@ -18,6 +18,11 @@ f:4:10: rancher.debug: want true or false, not the number "7"`},
 f:1:50: rancher.network.interfaces.eth0.address: "10.0.0.5" has no prefix length; did you mean 10.0.0.5/24?
 f:1:69: rancher.network.interfaces.eth0.gateway: want an address without a prefix length, not "10.0.0.1/24"; did you mean 10.0.0.1?
 f:1:104: rancher.network.dns.nameservers[0]: want an address, not "x"`},
+		{"places", "rancher:\n  directories: [{path: srv}, {permissions: 0750}]\n  links: [{path: /l, target: x}, {path: /m, hard: 3}]\n", `
+f:2:24: rancher.directories[0].path: want a path that begins with a slash, not "srv"
+f:2:30: rancher.directories[1]: path is missing
+f:3:34: rancher.links[1]: target is missing
+f:3:51: rancher.links[1].hard: want true or false, not the number "3"`},
 		{"a mode is quoted", "write_files:\n- path: /a\n  permissions: 0644\n", `
 f:3:16: write_files[0].permissions: want a string, not the number 0644; did you mean '0644'?`},
 		{"a bool is not", "ntp: {enabled: 'yes'}\n", `

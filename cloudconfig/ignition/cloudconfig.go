@@ -43,8 +43,9 @@ func (im *Import) cloudConfig(c config, o Options) error {
 		}
 	}
 	im.disks(c, out)
+	rancher := map[string]any{}
 	if !o.Apart {
-		im.asCloudConfig(out, o.Systemd)
+		im.asCloudConfig(out, rancher, o.Systemd)
 	}
 	if args := kernelArguments(c); args != nil {
 		im.problem("$.kernelArguments", "kernel arguments are not changed from here, they belong to the boot loader: %v", args)
@@ -52,7 +53,10 @@ func (im *Import) cloudConfig(c config, o Options) error {
 	if o.Systemd {
 		// Units are written as they are.
 	} else if services := im.services(); len(services) > 0 {
-		out["rancher"] = map[string]any{"services": services}
+		rancher["services"] = services
+	}
+	if len(rancher) > 0 {
+		out["rancher"] = rancher
 	}
 	n, err := document.Of(out)
 	if err != nil {
@@ -65,9 +69,16 @@ func (im *Import) cloudConfig(c config, o Options) error {
 	return nil
 }
 
-// asCloudConfig says files with write_files, and what has no key with runcmd.
-func (im *Import) asCloudConfig(out map[string]any, systemd bool) {
-	files, commands := im.writeFiles(), im.commands()
+// asCloudConfig says files with write_files, directories and links with keys of
+// ours, and what has no key with runcmd.
+func (im *Import) asCloudConfig(out, rancher map[string]any, systemd bool) {
+	files, commands := im.writeFiles(), im.removals()
+	if directories := im.directories(); len(directories) > 0 {
+		rancher["directories"] = directories
+	}
+	if links := im.links(); len(links) > 0 {
+		rancher["links"] = links
+	}
 	if systemd {
 		more, then := im.systemd()
 		files, commands = append(files, more...), append(commands, then...)
@@ -182,18 +193,16 @@ func (im *Import) unsupported(c config) {
 func (im *Import) writeFiles() []any {
 	var out []any
 	for _, f := range im.Files {
-		m := map[string]any{"path": f.Path, "permissions": "0644"}
+		m := node(f.Node)
+		m["permissions"] = "0644"
 		if f.Mode != nil {
 			m["permissions"] = fmt.Sprintf("%04o", *f.Mode)
-		}
-		if owner := ownerText(f.Node); owner != "" {
-			m["owner"] = owner
 		}
 		var data []byte
 		if f.Contents != nil {
 			data = *f.Contents
-		} else {
-			m["append"] = true // to what is there, perhaps nothing
+		} else if m["append"] = true; f.Mode == nil {
+			delete(m, "permissions") // a file that is there keeps its own
 		}
 		for _, a := range f.Append {
 			data = append(data[:len(data):len(data)], a...)
@@ -229,37 +238,49 @@ func ownerText(n Node) string {
 	return text(n.User) + ":" + text(n.Group)
 }
 
-// commands do what cloud-config has no key for: directories, links, and users
-// and groups that are not to be.
-func (im *Import) commands() []any {
+// directories are those, as rancher.directories says it.
+func (im *Import) directories() []any {
 	var out []any
 	for _, d := range im.Directories {
-		if is(d.Overwrite) {
-			out = append(out, []any{"rm", "-rf", d.Path})
-		}
-		mode := uint32(0o755)
+		m := node(d.Node)
 		if d.Mode != nil {
-			mode = *d.Mode
+			m["permissions"] = fmt.Sprintf("%04o", *d.Mode)
 		}
-		out = append(out, []any{"mkdir", "-p", d.Path}, []any{"chmod", fmt.Sprintf("%04o", mode), d.Path})
-		if owner := ownerText(d.Node); owner != "" {
-			out = append(out, []any{"chown", owner, d.Path})
-		}
+		out = append(out, m)
 	}
+	return out
+}
+
+// links are those, as rancher.links says it. A hard link has its target's owner.
+func (im *Import) links() []any {
+	var out []any
 	for _, l := range im.Links {
-		out = append(out, []any{"mkdir", "-p", path.Dir(l.Path)})
-		if is(l.Overwrite) {
-			out = append(out, []any{"rm", "-rf", l.Path})
-		}
-		flag := "-sn"
+		m := node(l.Node)
+		m["target"] = l.Target
 		if l.Hard {
-			flag = "-n"
+			m["hard"] = true
+			delete(m, "owner")
 		}
-		out = append(out, []any{"ln", flag, l.Target, l.Path})
-		if owner := ownerText(l.Node); owner != "" {
-			out = append(out, []any{"chown", "-h", owner, l.Path})
-		}
+		out = append(out, m)
 	}
+	return out
+}
+
+func node(n Node) map[string]any {
+	m := map[string]any{"path": n.Path}
+	if owner := ownerText(n); owner != "" {
+		m["owner"] = owner
+	}
+	if is(n.Overwrite) {
+		m["overwrite"] = true
+	}
+	return m
+}
+
+// removals do what cloud-config has no key for: users and groups that are not
+// to be.
+func (im *Import) removals() []any {
+	var out []any
 	for _, u := range im.Users {
 		if u.Remove {
 			out = append(out, []any{"userdel", u.Name})

@@ -104,8 +104,9 @@ func TestParseSaysInCloudConfigWhatItCan(t *testing.T) {
 		"storage":{
 			"filesystems":[{"device":"/dev/sdb1","format":"ext4","path":"/data","label":"DATA","wipeFilesystem":true,"mountOptions":["noatime"]}],
 			"raid":[{"name":"md0","level":"raid1","devices":["/dev/a","/dev/b"]}],
-			"directories":[{"path":"/x","mode":448}],
-			"files":[{"path":"/etc/hostname","contents":{"source":"data:,web1%0A"}},{"path":"/bin/x","mode":493,"group":{"id":5},"contents":{"source":"data:,%00%01"}}]},
+			"directories":[{"path":"/x","mode":448,"user":{"name":"core"}},{"path":"/y","overwrite":true}],
+			"links":[{"path":"/l","target":"../x","group":{"id":7}},{"path":"/h","target":"/bin/x","hard":true,"overwrite":true,"user":{"id":1}}],
+			"files":[{"path":"/etc/hostname","contents":{"source":"data:,web1%0A"}},{"path":"/log","append":[{"source":"data:,x"}]},{"path":"/bin/x","mode":493,"overwrite":true,"group":{"id":5},"contents":{"source":"data:,%00%01"}}]},
 		"systemd":{"units":[
 			{"name":"web.service","enabled":true,"contents":"[Service]\nExecStartPre=-/usr/bin/docker rm -f web\nExecStart=/usr/bin/docker run --name web -v /data:/data --net=host -e A=b nginx:1 -g 'daemon off;'\nRestart=always\n"},
 			{"name":"plain.service","enabled":true,"contents":"[Service]\nExecStart=/opt/bin/thing\n"}]},
@@ -114,13 +115,16 @@ func TestParseSaysInCloudConfigWhatItCan(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"hostname": "web1", "groups": []any{"staff"}, "runcmd": []any{[]any{"mkdir", "-p", "/x"}, []any{"chmod", "0700", "/x"}, []any{"userdel", "gone"}},
-		"write_files": []any{map[string]any{"path": "/etc/hostname", "content": "web1\n", "permissions": "0644"}, map[string]any{"path": "/bin/x", "encoding": "b64", "content": "AAE=", "permissions": "0755", "owner": "root:5"}},
+		"hostname": "web1", "groups": []any{"staff"}, "runcmd": []any{[]any{"userdel", "gone"}},
+		"write_files": []any{map[string]any{"path": "/etc/hostname", "content": "web1\n", "permissions": "0644"}, map[string]any{"path": "/log", "append": true, "content": "x"}, map[string]any{"path": "/bin/x", "encoding": "b64", "content": "AAE=", "permissions": "0755", "owner": "root:5", "overwrite": true}},
 		"users":       []any{"default", map[string]any{"name": "core", "hashed_passwd": "$6$x", "lock_passwd": false, "uid": int64(1200), "groups": []any{"docker"}, "ssh_authorized_keys": []any{"ssh-ed25519 A"}}},
 		"fs_setup":    []any{map[string]any{"device": "/dev/sdb1", "filesystem": "ext4", "label": "DATA", "overwrite": true}},
 		"mounts":      []any{[]any{"/dev/sdb1", "/data", "ext4", "defaults,nofail,noatime", "0", "2"}},
-		"rancher": map[string]any{"services": map[string]any{"web": map[string]any{
-			"image": "nginx:1", "command": []any{"-g", "daemon off;"}, "volumes": []any{"/data:/data"}, "network_mode": "host", "environment": []any{"A=b"}, "restart": "always"}}},
+		"rancher": map[string]any{
+			"directories": []any{map[string]any{"path": "/x", "permissions": "0700", "owner": "core:root"}, map[string]any{"path": "/y", "overwrite": true}},
+			"links":       []any{map[string]any{"path": "/l", "target": "../x", "owner": "root:7"}, map[string]any{"path": "/h", "target": "/bin/x", "hard": true, "overwrite": true}},
+			"services": map[string]any{"web": map[string]any{
+				"image": "nginx:1", "command": []any{"-g", "daemon off;"}, "volumes": []any{"/data:/data"}, "network_mode": "host", "environment": []any{"A=b"}, "restart": "always"}}},
 	}
 	if diff := cmp.Diff(want, document.Value(im.Config)); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)

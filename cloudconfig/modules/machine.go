@@ -34,6 +34,7 @@ func writeFiles() *shape.Shape {
 		shape.K("owner", shape.Text()),
 		shape.K("permissions", shape.Text()),
 		shape.K("append", shape.Flag()),
+		shape.K("overwrite", shape.Flag()),
 		shape.K("defer", shape.Flag()),
 		shape.K("container", shape.Text()),
 	).Needs("path")).AtLeast(1)

@@ -65,7 +65,12 @@ func (p *parser) ignition(l leaf, out *outcome) {
 // addLists puts the lists of what is there before those of the same key: files
 // and commands of an Ignition config come beside those of other parts.
 func addLists(n, there *yaml.Node) {
-	for _, key := range []string{"users", "groups", "write_files", "runcmd", "fs_setup", "mounts"} {
+	addTo(n, there, "users", "groups", "write_files", "runcmd", "fs_setup", "mounts")
+	addTo(document.Get(n, "rancher"), document.Get(there, "rancher"), "directories", "links")
+}
+
+func addTo(n, there *yaml.Node, keys ...string) {
+	for _, key := range keys {
 		was, is := document.Get(there, key), document.Get(n, key)
 		if was == nil || is == nil || was.Kind != yaml.SequenceNode || is.Kind != yaml.SequenceNode {
 			continue

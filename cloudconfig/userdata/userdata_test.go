@@ -124,7 +124,7 @@ func TestParseReadsEveryKind(t *testing.T) {
 		{"compose", "#compose\nweb:\n  image: nginx\n", `{"rancher":{"services":{"web":{"image":"nginx"}}}}`},
 		{"compose with services", "#compose\nversion: '3'\nservices:\n  web: {image: nginx}\n", `{"rancher":{"services":{"web":{"image":"nginx"}}}}`},
 		{"ignition", `{"ignition":{"version":"3.0.0"},"storage":{"files":[{"path":"/etc/hostname","contents":{"source":"data:,web1"}}]}}`, `{"hostname":"web1","write_files":[{"content":"web1","path":"/etc/hostname","permissions":"0644"}]}`},
-		{"ignition beside cloud-config", "#cloud-config-archive\n- \"#cloud-config\\nwrite_files: [{path: /a}]\"\n- '{\"ignition\":{\"version\":\"3.0.0\"},\"storage\":{\"files\":[{\"path\":\"/b\"}]}}'\n", `{"write_files":[{"path":"/a"},{"append":true,"content":"","path":"/b","permissions":"0644"}]}`},
+		{"ignition beside cloud-config", "#cloud-config-archive\n- \"#cloud-config\\nwrite_files: [{path: /a}]\\nrancher: {links: [{path: /l, target: a}]}\"\n- '{\"ignition\":{\"version\":\"3.0.0\"},\"storage\":{\"files\":[{\"path\":\"/b\"}],\"links\":[{\"path\":\"/m\",\"target\":\"b\"}]}}'\n", `{"write_files":[{"path":"/a"},{"append":true,"content":"","path":"/b"}],"rancher":{"links":[{"path":"/l","target":"a"},{"path":"/m","target":"b"}]}}`},
 		{"coreos", "#cloud-config\ncoreos:\n  units:\n  - name: web.service\n    command: start\n    content: |\n      [Service]\n      ExecStart=/usr/bin/docker run --rm -p 80:80 nginx\n", `{"rancher":{"services":{"web":{"image":"nginx","ports":["80:80"]}}}}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

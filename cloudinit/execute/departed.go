@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"rancheros/cloudconfig"
 	"rancheros/cloudinit/accounts"
@@ -96,11 +97,14 @@ func (t *Target) departedKeys(c *cloudconfig.Config, want []cloudconfig.User, ba
 	return errors.Join(errs...)
 }
 
-// departedFiles removes files that are still what we wrote.
+// departedFiles removes files and links that are still what we made.
 func (t *Target) departedFiles(c *cloudconfig.Config) error {
 	named := map[string]bool{}
 	for _, f := range c.WriteFiles {
 		named[f.Path] = true
+	}
+	for _, l := range c.Rancher.Links {
+		named[l.Path] = true
 	}
 	for p := range t.Files {
 		named[p] = true
@@ -110,14 +114,20 @@ func (t *Target) departedFiles(c *cloudconfig.Config) error {
 		if named[p] {
 			continue
 		}
-		b, err := t.Tree.ReadFile(p)
+		was := t.ledger.Files[p]
+		now, err := t.standing(p)
+		if strings.HasPrefix(now, leadsTo) && !strings.HasPrefix(was, leadsTo) {
+			var b []byte // it was written through a link
+			b, err = t.Tree.ReadFile(p)
+			now = sumOf(b)
+		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			errs = append(errs, err)
 			continue
-		case sumOf(b) != t.ledger.Files[p]:
-			t.Warn("%s: write_files names it no more, but it was changed by somebody else: it stays", p)
+		case now != was:
+			t.Warn("%s: the config names it no more, but it was changed by somebody else: it stays", p)
 		default:
 			if _, err := t.Tree.Remove(p); err != nil {
 				errs = append(errs, err)

@@ -184,6 +184,7 @@ write_files:
   - {path: /etc/app/a, content: "hello\n", permissions: '0600', owner: 'ann:builders'}
   - {path: /etc/app/list, content: "line\n", append: true}
   - {path: /srv/late, content: x, defer: true}
+  - {path: /srv/here/f, content: x}
 mounts:
   - [tmpfs, /mnt/scratch, tmpfs, "size=16m,nofail"]
 wireguard: {interfaces: [{name: wg0, config_path: /etc/wireguard/wg0.conf, content: "[Interface]\n"}]}
@@ -193,6 +194,8 @@ ca_certs: {trusted: ["-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE---
 runcmd: [echo hello, [touch, /tmp/x], [cloud-init-per, once, mine, echo, one]]
 final_message: up after $UPTIME
 rancher:
+  directories: [{path: /srv/there, permissions: '0750', owner: ann}, {path: /etc/skel, overwrite: true}]
+  links: [{path: /srv/here, target: there}, {path: /srv/there/g, target: /srv/here/f, hard: true}]
   environment: {FOO: bar, PATH: /opt/a}
   modules: [dummy numdummies=2]
   sysctl: {}

@@ -97,6 +97,11 @@ func (t *Target) writeOne(ctx context.Context, f cloudconfig.File) error {
 	if err != nil {
 		return err
 	}
+	if f.Overwrite {
+		if err := t.makeWay(f.Path); err != nil {
+			return err
+		}
+	}
 	perm, err := t.permOf(f)
 	if err != nil {
 		return err
@@ -125,6 +130,18 @@ func (t *Target) writeOne(ctx context.Context, f cloudconfig.File) error {
 	return err
 }
 
+// makeWay removes what is in the place of a file and is none.
+func (t *Target) makeWay(p string) error {
+	n, err := t.Tree.Lstat(p)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && n.Kind == tree.File {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.Tree.RemoveAll(p)
+}
+
 // permOf is the mode and owner of a file: root's and 0644 if nothing is said.
 // A file that is appended to keeps those it has.
 func (t *Target) permOf(f cloudconfig.File) (tree.Perm, error) {
@@ -135,14 +152,8 @@ func (t *Target) permOf(f cloudconfig.File) (tree.Perm, error) {
 	if f.Permissions != 0 {
 		perm.Mode = uint32(f.Permissions)
 	}
-	if f.Owner != "" {
-		db, err := t.accounts()
-		if err != nil {
-			return perm, err
-		}
-		if perm.UID, perm.GID, err = db.Owner(f.Owner); err != nil {
-			return perm, err
-		}
+	if err := t.owner(&perm, f.Owner); err != nil {
+		return perm, err
 	}
 	perm.Secret = perm.Mode&0o004 == 0
 	return perm, nil

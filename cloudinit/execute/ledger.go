@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"rancheros/cloudinit/state"
+	"rancheros/cloudinit/tree"
 )
 
 // ledgerFile says what of this machine is ours: made by us because a config
@@ -19,14 +20,17 @@ const ledgerFile = state.Data + "/owned.json"
 // left alone whatever the config says.
 type ledger struct {
 	Version int `json:"version"`
-	// Instance is the one for which Files were written.
+	// Instance is the one for which Files were written and directories Emptied.
 	Instance string `json:"instance"`
 	// Users are accounts that we made, by name.
 	Users map[string]*ownUser `json:"users"`
 	// Keys are users in whose authorized_keys we have written.
 	Keys map[string]bool `json:"keys"`
-	// Files that were not there before us, with the sha256 of what we wrote.
+	// Files and links that were not there before us: the sha256 of what we wrote,
+	// or leadsTo and the target of a symbolic link.
 	Files map[string]string `json:"files"`
+	// Emptied are directories of which what was in them has been removed.
+	Emptied map[string]bool `json:"emptied,omitempty"`
 }
 
 type ownUser struct {
@@ -41,7 +45,7 @@ type ownUser struct {
 // own config does: what a person applies by hand is not missed when the config
 // does not name it.
 func (t *Target) openLedger() error {
-	l := &ledger{Version: 1, Users: map[string]*ownUser{}, Keys: map[string]bool{}, Files: map[string]string{}}
+	l := &ledger{Version: 1, Users: map[string]*ownUser{}, Keys: map[string]bool{}, Files: map[string]string{}, Emptied: map[string]bool{}}
 	t.ledger = l
 	b, err := t.Tree.ReadFile(ledgerFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,7 +61,7 @@ func (t *Target) openLedger() error {
 	}
 	if l.Instance != t.InstanceID {
 		// An image may be built on files of the instance that it was made from.
-		l.Instance, l.Files = t.InstanceID, map[string]string{}
+		l.Instance, l.Files, l.Emptied = t.InstanceID, map[string]string{}, map[string]bool{}
 	}
 	return nil
 }
@@ -84,13 +88,53 @@ func (t *Target) ownsKeys(user string) {
 
 // ownsFile notes a file that we have written; there says whether it was there
 // before.
-func (t *Target) ownsFile(p string, data []byte, there bool) {
+func (t *Target) ownsFile(p string, data []byte, there bool) { t.owns(p, sumOf(data), there) }
+
+// ownsLink notes a link that we have made.
+func (t *Target) ownsLink(p string, there bool) error {
+	if t.ledger == nil {
+		return nil
+	}
+	now, err := t.standing(p)
+	if err == nil {
+		t.owns(p, now, there)
+	}
+	return err
+}
+
+func (t *Target) owns(p, what string, there bool) {
 	if t.ledger == nil {
 		return
 	}
 	if _, ours := t.ledger.Files[p]; ours || !there {
-		t.ledger.Files[p] = sumOf(data)
+		t.ledger.Files[p] = what
 	}
+}
+
+// leadsTo is how what is noted of a symbolic link begins.
+const leadsTo = "-> "
+
+// standing is what would be noted of what is there now.
+func (t *Target) standing(p string) (string, error) {
+	n, err := t.Tree.Lstat(p)
+	if err == nil && n.Kind == tree.Link {
+		return leadsTo + n.Link, nil
+	}
+	b, err := t.Tree.ReadFile(p)
+	if err != nil {
+		return "", err
+	}
+	return sumOf(b), nil
+}
+
+// madeIt says whether what is there is what we made.
+func (t *Target) madeIt(p string) bool {
+	if t.ledger == nil {
+		return false
+	}
+	was, ours := t.ledger.Files[p]
+	now, err := t.standing(p)
+	return ours && err == nil && now == was
 }
 
 func sumOf(data []byte) string {

@@ -31,10 +31,11 @@ func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error,
 	status, _, err := state.LoadStatus(t.Tree)
 	errs := []error{err, cerr}
 	whole := &Report{Version: 1, InstanceID: t.InstanceID, Results: []Result{}}
-	if err := t.openLedger(); err != nil {
-		errs = append(errs, err)
+	lerr := t.openLedger()
+	if lerr != nil {
+		errs = append(errs, lerr)
 	}
-	t.Doubt = t.Doubt || cerr != nil || len(status.Stages[state.InitLocal].Errors) > 0
+	t.Doubt = t.Doubt || cerr != nil || lerr != nil || len(status.Stages[state.InitLocal].Errors) > 0
 	if err := t.openReports(ctx, c); err != nil {
 		t.Log.Warn("reporting", "err", err)
 		cerr = errors.Join(cerr, err)

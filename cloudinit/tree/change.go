@@ -9,7 +9,9 @@ const (
 	Chmod   = "chmod"
 	Mkdir   = "mkdir"
 	Symlink = "symlink"
-	Remove  = "remove"
+	// Hardlink is another name of a file.
+	Hardlink = "hardlink"
+	Remove   = "remove"
 	// Run is a program that was started, Set a setting of the running kernel.
 	Run = "run"
 	Set = "set"
@@ -19,7 +21,7 @@ const (
 type Change struct {
 	Op   string
 	Path string
-	// Target is what a symbolic link points to, what a program was given, what
+	// Target is what a link points to, what a program was given, what
 	// a setting was set to.
 	Target   string
 	Mode     uint32
@@ -33,8 +35,8 @@ type Change struct {
 // String is the change in one line.
 func (c Change) String() string {
 	switch c.Op {
-	case Symlink:
-		return fmt.Sprintf("symlink %s -> %s", c.Path, c.Target)
+	case Symlink, Hardlink:
+		return fmt.Sprintf("%s %s -> %s", c.Op, c.Path, c.Target)
 	case Remove:
 		return "remove " + c.Path
 	case Run:

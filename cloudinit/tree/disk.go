@@ -291,6 +291,40 @@ func (d *disk) symlink(p, target string, perm Perm) error {
 	})
 }
 
+func (d *disk) hardlink(p, target string) error {
+	return d.at("link", target, func(from int, old string) error {
+		return d.at("link", p, func(dir int, name string) error {
+			tmp := temp(name)
+			if err := d.hook("hardlink", p); err != nil {
+				return err
+			}
+			if err := unix.Unlinkat(dir, tmp, 0); err != nil && !errors.Is(err, unix.ENOENT) {
+				return err
+			}
+			if err := unix.Linkat(from, old, dir, tmp, 0); err != nil {
+				return err
+			}
+			return d.rename(p, dir, tmp, name)
+		})
+	})
+}
+
+// same says whether two names are those of one file.
+func (d *disk) same(p, q string) (bool, error) {
+	var a, b unix.Stat_t
+	for _, f := range []struct {
+		path string
+		st   *unix.Stat_t
+	}{{p, &a}, {q, &b}} {
+		if err := d.at("lstat", f.path, func(dir int, name string) error {
+			return unix.Fstatat(dir, name, f.st, unix.AT_SYMLINK_NOFOLLOW)
+		}); err != nil {
+			return false, err
+		}
+	}
+	return a.Dev == b.Dev && a.Ino == b.Ino, nil
+}
+
 func (d *disk) mkdir(p string, perm Perm) error {
 	return d.at("mkdir", p, func(dir int, name string) error {
 		if err := d.hook("mkdir", p); err != nil {
@@ -347,8 +381,8 @@ func (d *disk) sync() error {
 	var errs []error
 	for p := range d.dirty {
 		fd, err := d.open(p, unix.O_RDONLY|unix.O_DIRECTORY)
-		if errors.Is(err, unix.ENOENT) {
-			continue
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+			continue // it has been removed since, perhaps for something else
 		}
 		if err != nil {
 			errs = append(errs, pathError("sync", p, err))

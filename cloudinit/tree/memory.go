@@ -115,6 +115,40 @@ func (m *memory) symlink(p, target string, perm Perm) error {
 	return nil
 }
 
+// hardlink gives two names one node, so that what is done to the one is done
+// to the other.
+func (m *memory) hardlink(p, target string) error {
+	n, ok := m.nodes[target]
+	if !ok {
+		have, err := m.below.lstat(target)
+		if err != nil {
+			return err
+		}
+		n = &memNode{Node: have}
+		if have.Kind == File && have.Size <= MaxFile {
+			if n.data, err = m.below.read(target, MaxFile); err != nil {
+				return err
+			}
+		}
+		m.nodes[target] = n
+	}
+	m.nodes[p] = n
+	return nil
+}
+
+func (m *memory) same(p, q string) (bool, error) {
+	for _, f := range []string{p, q} {
+		if _, err := m.lstat(f); err != nil {
+			return false, err
+		}
+	}
+	a, b := m.nodes[p], m.nodes[q]
+	if a == nil && b == nil {
+		return m.below.same(p, q)
+	}
+	return a == b, nil
+}
+
 func (m *memory) mkdir(p string, perm Perm) error {
 	m.nodes[p] = &memNode{Node: Node{Kind: Dir, Mode: perm.Mode, UID: perm.UID, GID: perm.GID}, fresh: true}
 	return nil

@@ -55,6 +55,8 @@ type store interface {
 	put(p string, data []byte, perm Perm) error
 	overwrite(p string, data []byte) error
 	symlink(p, target string, perm Perm) error
+	hardlink(p, target string) error
+	same(p, q string) (bool, error)
 	mkdir(p string, perm Perm) error
 	remove(p string) error
 	setMeta(p string, perm Perm) error

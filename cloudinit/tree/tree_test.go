@@ -120,6 +120,50 @@ func TestAPlanSeesItsOwnChanges(t *testing.T) {
 	}
 }
 
+func TestAHardLinkIsAnotherNameOfTheFile(t *testing.T) {
+	for name, f := range map[string]func(string) (*Tree, error){"disk": Open, "plan": Plan} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, text := range map[string]string{"old": "text", "other": "else"} {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tr, err := f(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tr.Close()
+			if same, err := tr.SameFile("/other", "/old"); same || err != nil {
+				t.Errorf("before: same %v, %v", same, err)
+			}
+			for i, want := range []bool{true, false} {
+				if got, err := tr.Hardlink("/other", "/old"); err != nil || got != want {
+					t.Errorf("link %d: changed %v, %v", i, got, err)
+				}
+			}
+			if b, err := tr.ReadFile("/other"); err != nil || string(b) != "text" {
+				t.Errorf("it holds %q, %v", b, err)
+			}
+			if _, err := tr.SetPerm("/other", Perm{Mode: 0o600, UID: os.Getuid(), GID: os.Getgid()}); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := tr.Lstat("/old"); err != nil || n.Mode != 0o600 {
+				t.Errorf("by its first name the mode is %o, %v", n.Mode, err)
+			}
+			if _, err := tr.WriteFile("/old", []byte("new"), Perm{Mode: 0o644}); err != nil {
+				t.Fatal(err)
+			}
+			if same, err := tr.SameFile("/other", "/old"); same || err != nil {
+				t.Errorf("a file that was replaced is the same: %v, %v", same, err)
+			}
+			if _, err := tr.Hardlink("/none", "/missing"); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("link to nothing: %v", err)
+			}
+		})
+	}
+}
+
 func TestBelowAHomeNoLinkIsFollowed(t *testing.T) {
 	tr, dir := open(t, Open)
 	if err := os.MkdirAll(dir+"/home/eve", 0o755); err != nil {

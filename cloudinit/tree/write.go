@@ -185,7 +185,8 @@ func (t *Tree) mkdirAll(p string, perm Perm) (bool, error) {
 	return true, nil
 }
 
-// Symlink makes p a symbolic link to target, in place of a file or link.
+// Symlink makes p a symbolic link to target, owned as perm says, in place of a
+// file or link.
 func (t *Tree) Symlink(p, target string, perm Perm) (bool, error) {
 	r, err := t.Resolve(p, false)
 	if err != nil {
@@ -193,7 +194,7 @@ func (t *Tree) Symlink(p, target string, perm Perm) (bool, error) {
 	}
 	n, err := t.s.lstat(r)
 	switch {
-	case err == nil && n.Kind == Link && n.Link == target:
+	case err == nil && n.Kind == Link && n.Link == target && (!t.owners || n.UID == perm.UID && n.GID == perm.GID):
 		return false, nil
 	case err == nil && n.Kind == Dir:
 		return false, &fs.PathError{Op: "link", Path: p, Err: errors.New("there is a folder")}
@@ -208,6 +209,63 @@ func (t *Tree) Symlink(p, target string, perm Perm) (bool, error) {
 	}
 	t.note(Change{Op: Symlink, Path: r, Target: target})
 	return true, nil
+}
+
+// Hardlink makes p another name of the file target, in place of a file or link.
+// If target is itself a symbolic link, p is another name of that link.
+func (t *Tree) Hardlink(p, target string) (bool, error) {
+	r, err := t.Resolve(p, false)
+	if err != nil {
+		return false, err
+	}
+	from, err := t.Resolve(target, false)
+	if err != nil {
+		return false, err
+	}
+	n, err := t.s.lstat(from)
+	if err != nil {
+		return false, err
+	}
+	if n.Kind == Dir {
+		return false, &fs.PathError{Op: "link", Path: target, Err: errors.New("a folder has one name only")}
+	}
+	have, err := t.s.lstat(r)
+	switch {
+	case err == nil && have.Kind == Dir:
+		return false, &fs.PathError{Op: "link", Path: p, Err: errors.New("there is a folder")}
+	case err == nil:
+		if same, err := t.s.same(r, from); same || err != nil {
+			return false, err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	}
+	if _, err := t.mkdirAll(path.Dir(r), Perm{Mode: 0o755}); err != nil {
+		return false, err
+	}
+	if err := t.s.hardlink(r, from); err != nil {
+		return false, err
+	}
+	t.note(Change{Op: Hardlink, Path: r, Target: from})
+	return true, nil
+}
+
+// SameFile says whether p and q are names of one file; links are not followed.
+// Of what is not there nothing is the same.
+func (t *Tree) SameFile(p, q string) (bool, error) {
+	a, err := t.Resolve(p, false)
+	if err != nil {
+		return false, err
+	}
+	b, err := t.Resolve(q, false)
+	if err != nil {
+		return false, err
+	}
+	same, err := t.s.same(a, b)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return same, err
 }
 
 // Remove removes a file, link or empty folder; nothing there is no error.
