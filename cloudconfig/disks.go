@@ -40,9 +40,9 @@ type File struct {
 	Permissions Mode `yaml:"permissions"`
 	// Append adds to the file instead of replacing it.
 	Append bool `yaml:"append"`
-	// Overwrite removes a directory or link that is in its place. Default false: a
-	// link is followed.
-	Overwrite bool `yaml:"overwrite"`
+	// Overwrite true removes a directory or link in its place, false makes an error
+	// of it. Default: a link is followed.
+	Overwrite *bool `yaml:"overwrite"`
 	// Defer writes the file last, when users and packages are there.
 	Defer bool `yaml:"defer"`
 	// Container is the system service in whose file system the file is written.

@@ -72,23 +72,20 @@ func (im *Import) cloudConfig(c config, o Options) error {
 // asCloudConfig says files with write_files, directories and links with keys of
 // ours, and what has no key with runcmd.
 func (im *Import) asCloudConfig(out, rancher map[string]any, systemd bool) {
-	files, commands := im.writeFiles(), im.removals()
-	if directories := im.directories(); len(directories) > 0 {
-		rancher["directories"] = directories
-	}
-	if links := im.links(); len(links) > 0 {
-		rancher["links"] = links
-	}
+	files, links, commands := im.writeFiles(), im.links(), im.removals()
 	if systemd {
-		more, then := im.systemd()
-		files, commands = append(files, more...), append(commands, then...)
+		units, masks, then := im.systemd()
+		files, links, commands = append(files, units...), append(links, masks...), append(commands, then...)
 	}
-	if len(files) > 0 {
-		out["write_files"] = files
+	set := func(in map[string]any, key string, list []any) {
+		if len(list) > 0 {
+			in[key] = list
+		}
 	}
-	if len(commands) > 0 {
-		out["runcmd"] = commands
-	}
+	set(rancher, "directories", im.directories())
+	set(rancher, "links", links)
+	set(out, "write_files", files)
+	set(out, "runcmd", commands)
 }
 
 func kernelArguments(c config) []types.KernelArgument {
@@ -271,8 +268,8 @@ func node(n Node) map[string]any {
 	if owner := ownerText(n); owner != "" {
 		m["owner"] = owner
 	}
-	if is(n.Overwrite) {
-		m["overwrite"] = true
+	if n.Overwrite != nil {
+		m["overwrite"] = *n.Overwrite
 	}
 	return m
 }
@@ -294,15 +291,15 @@ func (im *Import) removals() []any {
 	return out
 }
 
-// systemd writes units and enables them, for systems that have it.
-func (im *Import) systemd() (files, commands []any) {
+// systemd writes units, masks and enables them, for systems that have it.
+func (im *Import) systemd() (files, masks, commands []any) {
 	file := func(name, content string) {
 		m := map[string]any{"path": path.Join("/etc/systemd", name), "permissions": "0644"}
 		setContent(m, []byte(content))
 		files = append(files, m)
 	}
 	for _, u := range im.Units {
-		if u.Contents != nil && *u.Contents != "" {
+		if u.Contents != nil && *u.Contents != "" && !is(u.Mask) {
 			file(path.Join(u.Folder, u.Name), *u.Contents)
 		}
 		for _, d := range u.Dropins {
@@ -311,7 +308,7 @@ func (im *Import) systemd() (files, commands []any) {
 		switch {
 		case u.Mask == nil:
 		case *u.Mask:
-			commands = append(commands, []any{"systemctl", "mask", u.Name})
+			masks = append(masks, map[string]any{"path": path.Join("/etc/systemd", u.Folder, u.Name), "target": "/dev/null", "overwrite": true})
 		default:
 			commands = append(commands, []any{"systemctl", "unmask", u.Name})
 		}
@@ -326,5 +323,5 @@ func (im *Import) systemd() (files, commands []any) {
 	if len(im.Units) > 0 {
 		commands = append([]any{[]any{"systemctl", "daemon-reload"}}, commands...)
 	}
-	return files, commands
+	return files, masks, commands
 }

@@ -231,3 +231,35 @@ func TestCleanTakesOutWhatWasWrittenAndLeavesTheRest(t *testing.T) {
 		t.Errorf("fstab = %q, %v", b, err)
 	}
 }
+
+func TestIgnitionIsAppliedAsItsMachineNeedsIt(t *testing.T) {
+	const doc = `{"ignition":{"version":"3.3.0"},"storage":{"directories":[{"path":"/srv/d","mode":448}],"files":[{"path":"/srv/d/f","contents":{"source":"data:,x"}}],
+		"links":[{"path":"/srv/h","target":"/srv/d/f","hard":true}]},
+		"systemd":{"units":[{"name":"a.service","enabled":true,"contents":"[Service]\nExecStart=/a\n"},{"name":"b.service","mask":true,"contents":"x"}]}}`
+	for _, test := range []struct {
+		name    string
+		files   map[string]string
+		systemd bool
+	}{
+		{"with systemd", map[string]string{"etc/os-release": "ID=debian\n", "usr/lib/systemd/systemd": ""}, true},
+		{"without", map[string]string{"etc/os-release": "ID=alpine\n"}, false},
+		{"on our OS", map[string]string{"etc/os-release": "ID=rancheros\n", "usr/lib/systemd/systemd": ""}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tr, dir := machine(t, test.files)
+			if _, err := Apply(t.Context(), Document{File: "c.ign", Data: []byte(doc), Root: dir, Only: []string{"places", "write_files", "hard_links"}}); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := tr.Lstat("/srv/d"); err != nil || n.Mode != 0o700 {
+				t.Errorf("the directory has mode %o, %v", n.Mode, err)
+			}
+			if same, err := tr.SameFile("/srv/h", "/srv/d/f"); !same || err != nil {
+				t.Errorf("the hard link is none, %v", err)
+			}
+			mask, _ := tr.Lstat("/etc/systemd/system/b.service")
+			if got := tr.Exists("/etc/systemd/system/a.service"); got != test.systemd || (mask.Link == "/dev/null") != test.systemd {
+				t.Errorf("the unit is there: %v; the mask leads to %q", got, mask.Link)
+			}
+		})
+	}
+}

@@ -55,6 +55,7 @@ func Apply(ctx context.Context, d Document) (*execute.Report, error) {
 }
 
 func (d Document) run(ctx context.Context, tr *tree.Tree, o userdata.Options) (*execute.Report, error) {
+	o.Systemd = state.HasSystemd(tr)
 	data, _ := tr.ReadFile(state.InstanceDataFull) // none: templates have nothing to ask
 	parsed, err := userdata.Parse(ctx, userdata.Input{UserData: d.Data, InstanceData: data}, o)
 	if err != nil {

@@ -97,8 +97,8 @@ func (t *Target) writeOne(ctx context.Context, f cloudconfig.File) error {
 	if err != nil {
 		return err
 	}
-	if f.Overwrite {
-		if err := t.makeWay(f.Path); err != nil {
+	if f.Overwrite != nil {
+		if err := t.makeWay(f.Path, *f.Overwrite); err != nil {
 			return err
 		}
 	}
@@ -130,14 +130,17 @@ func (t *Target) writeOne(ctx context.Context, f cloudconfig.File) error {
 	return err
 }
 
-// makeWay removes what is in the place of a file and is none.
-func (t *Target) makeWay(p string) error {
+// makeWay removes what is in the place of a file and is none, or refuses it.
+func (t *Target) makeWay(p string, remove bool) error {
 	n, err := t.Tree.Lstat(p)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && n.Kind == tree.File {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if !remove {
+		return inTheWay(n)
 	}
 	return t.Tree.RemoveAll(p)
 }

@@ -129,14 +129,8 @@ func (t *Target) empty(d cloudconfig.Directory) (done bool, err error) {
 	case t.ledger == nil && t.Doubt:
 		return false, fmt.Errorf("overwrite: it is not emptied: %s cannot be read, so nobody knows whether it has been", ledgerFile)
 	}
-	names, err := t.Tree.List(at)
-	if err != nil {
+	if err := t.Tree.Empty(at); err != nil {
 		return false, err
-	}
-	for _, name := range names {
-		if err := t.Tree.RemoveAll(path.Join(at, name)); err != nil {
-			return false, err
-		}
 	}
 	if t.ledger == nil {
 		return true, nil

@@ -105,6 +105,7 @@ func TestWhatIsInTheWayStaysUnlessOverwritten(t *testing.T) {
 		{"link on a directory", "rancher: {links: [{path: /etc/skel, target: /x%s}]}", "etc/skel", "Lrwxrwxrwx -> /x"},
 		{"hard link on a file", "rancher: {links: [{path: /etc/hosts, target: /bin/sh, hard: true%s}]}", "etc/hosts", "-rwxr-xr-x\n#!/bin/sh\n"},
 		{"hard link to a link", "rancher: {links: [{path: /etc/hosts, target: /l, hard: true%s}]}", "etc/hosts", "Lrwxrwxrwx -> /etc/skel"},
+		{"file on a link", "write_files: [{path: /l, content: x%s}]", "l", "-rw-r--r--\nx"},
 		{"file on a directory", "write_files: [{path: /etc/skel, content: x%s}]", "etc/skel", "-rw-r--r--\nx"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -113,7 +114,7 @@ func TestWhatIsInTheWayStaysUnlessOverwritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			was := snapshot(t, m.dir)
-			_, err := Run(t.Context(), m.Target, config(t, strings.ReplaceAll(test.text, "%s", "")), placesOnly)
+			_, err := Run(t.Context(), m.Target, config(t, strings.ReplaceAll(test.text, "%s", ", overwrite: false")), placesOnly)
 			if err == nil || !strings.Contains(err.Error(), "there is a ") {
 				t.Errorf("Run() = %v, want what is in the way named", err)
 			}

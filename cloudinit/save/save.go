@@ -277,7 +277,7 @@ func (s *saver) read(ctx context.Context, k *state.Known) (*userdata.Result, err
 	}
 	r, err := userdata.Parse(counting(ctx, &n),
 		userdata.Input{UserData: in.UserData, VendorData: in.VendorData, VendorData2: in.VendorData2, InstanceData: data},
-		userdata.Options{Fetch: s.fetcher(), Store: urlCache{s.tree, k.Identity.InstanceID}})
+		userdata.Options{Fetch: s.fetcher(), Store: urlCache{s.tree, k.Identity.InstanceID}, Systemd: state.HasSystemd(s.tree)})
 	s.report.Requests += int(n.Load())
 	if s.later {
 		return nil, errLater

@@ -104,6 +104,12 @@ func SafeName(s string) string {
 	return s
 }
 
+// HasSystemd says whether the tree is a Linux whose services are units of
+// systemd; on our OS they are containers.
+func HasSystemd(t *tree.Tree) bool {
+	return !IsOurs(t) && (t.Exists("/usr/lib/systemd/systemd") || t.Exists("/lib/systemd/systemd"))
+}
+
 // CurrentID is the instance that was saved last, "" when there is none.
 func CurrentID(t *tree.Tree) string { return t.ReadString(Data + "/instance-id") }
 

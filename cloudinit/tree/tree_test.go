@@ -164,6 +164,32 @@ func TestAHardLinkIsAnotherNameOfTheFile(t *testing.T) {
 	}
 }
 
+func TestALinkPutInPlaceOfAFolderMeanwhileIsNotFollowed(t *testing.T) {
+	dir := t.TempDir()
+	for _, p := range []string{"gone/b/a", "gone/b/inner", "kept/inner"} {
+		if err := os.MkdirAll(filepath.Join(dir, p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// While b is emptied, it becomes a link to what is to be kept.
+	tr, err := OpenWithHook(dir, func(step, p string) error {
+		if step != "remove" || p != "/gone/b/a" {
+			return nil
+		}
+		return errors.Join(os.Rename(dir+"/gone/b", dir+"/moved"), os.Symlink("/kept", dir+"/gone/b"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	if err := tr.RemoveAll("/gone"); err != nil {
+		t.Fatal(err)
+	}
+	if tr.Exists("/gone") || !tr.Exists("/kept/inner") {
+		t.Error("want the folder gone, and what the link leads to kept")
+	}
+}
+
 func TestBelowAHomeNoLinkIsFollowed(t *testing.T) {
 	tr, dir := open(t, Open)
 	if err := os.MkdirAll(dir+"/home/eve", 0o755); err != nil {

@@ -281,21 +281,43 @@ func (t *Tree) Remove(p string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	c := Change{Op: Remove, Path: r}
-	if n.Kind == File && t.planned {
-		c.Before, _ = t.s.read(r, MaxFile)
-		c.Secret = n.Mode&0o004 == 0
-	}
-	if err := t.s.remove(r); err != nil {
-		return false, err
-	}
-	t.note(c)
-	return true, nil
+	return true, t.remove(r, n)
 }
 
-// RemoveAll removes p and what is below it, links not followed.
+func (t *Tree) remove(p string, n Node) error {
+	c := Change{Op: Remove, Path: p}
+	if n.Kind == File && t.planned {
+		c.Before, _ = t.s.read(p, MaxFile)
+		c.Secret = n.Mode&0o004 == 0
+	}
+	if err := t.s.remove(p); err != nil {
+		return err
+	}
+	t.note(c)
+	return nil
+}
+
+// RemoveAll removes p and what is below it. Links are not followed, also not
+// one that somebody puts in the place of a folder meanwhile.
 func (t *Tree) RemoveAll(p string) error {
-	n, err := t.Lstat(p)
+	r, err := t.Resolve(p, false)
+	if err != nil {
+		return err
+	}
+	return t.removeAll(r)
+}
+
+// Empty removes what is in the folder p, in the same way.
+func (t *Tree) Empty(p string) error {
+	r, err := t.Resolve(p, true)
+	if err != nil {
+		return err
+	}
+	return t.empty(r)
+}
+
+func (t *Tree) removeAll(p string) error {
+	n, err := t.s.lstat(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -303,16 +325,22 @@ func (t *Tree) RemoveAll(p string) error {
 		return err
 	}
 	if n.Kind == Dir {
-		names, err := t.List(p)
-		if err != nil {
+		if err := t.empty(p); err != nil {
 			return err
 		}
-		for _, name := range names {
-			if err := t.RemoveAll(path.Join(p, name)); err != nil {
-				return err
-			}
+	}
+	return t.remove(p, n)
+}
+
+func (t *Tree) empty(p string) error {
+	names, err := t.s.list(p)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := t.removeAll(path.Join(p, name)); err != nil {
+			return err
 		}
 	}
-	_, err = t.Remove(p)
-	return err
+	return nil
 }
