@@ -29,3 +29,12 @@ type Link struct {
 	// the config made it.
 	Overwrite bool `yaml:"overwrite"`
 }
+
+// Absent are accounts that are not to be.
+type Absent struct {
+	// Users are removed, each with the group of its own name if nobody else is in
+	// it. Their homes stay.
+	Users []string `yaml:"users"`
+	// Groups are removed.
+	Groups []string `yaml:"groups"`
+}

@@ -44,6 +44,8 @@ type Rancher struct {
 	ServicesInclude map[string]bool `yaml:"services_include"`
 	// Modules are kernel modules to load, perhaps with parameters after a space.
 	Modules []string `yaml:"modules"`
+	// Absent are accounts that are not to be.
+	Absent Absent `yaml:"absent"`
 	// Directories are made before write_files.
 	Directories []Directory `yaml:"directories"`
 	// Links are symbolic and hard ones, made before and after write_files.

@@ -69,13 +69,17 @@ func (im *Import) cloudConfig(c config, o Options) error {
 	return nil
 }
 
-// asCloudConfig says files with write_files, directories and links with keys of
-// ours, and what has no key with runcmd.
+// asCloudConfig says files with write_files, directories, links and removals
+// with keys of ours, and what is done to units with runcmd.
 func (im *Import) asCloudConfig(out, rancher map[string]any, systemd bool) {
-	files, links, commands := im.writeFiles(), im.links(), im.removals()
+	files, links := im.writeFiles(), im.links()
+	var commands []any
 	if systemd {
 		units, masks, then := im.systemd()
-		files, links, commands = append(files, units...), append(links, masks...), append(commands, then...)
+		files, links, commands = append(files, units...), append(links, masks...), then
+	}
+	if absent := im.absent(); len(absent) > 0 {
+		rancher["absent"] = absent
 	}
 	set := func(in map[string]any, key string, list []any) {
 		if len(list) > 0 {
@@ -274,19 +278,25 @@ func node(n Node) map[string]any {
 	return m
 }
 
-// removals do what cloud-config has no key for: users and groups that are not
-// to be.
-func (im *Import) removals() []any {
-	var out []any
+// absent are users and groups that are not to be, as rancher.absent says it.
+func (im *Import) absent() map[string]any {
+	out := map[string]any{}
+	var users, groups []any
 	for _, u := range im.Users {
 		if u.Remove {
-			out = append(out, []any{"userdel", u.Name})
+			users = append(users, u.Name)
 		}
 	}
 	for _, g := range im.Groups {
 		if g.Remove {
-			out = append(out, []any{"groupdel", g.Name})
+			groups = append(groups, g.Name)
 		}
+	}
+	if users != nil {
+		out["users"] = users
+	}
+	if groups != nil {
+		out["groups"] = groups
 	}
 	return out
 }

@@ -24,8 +24,8 @@ type Import struct {
 	// Version is the one that the config names.
 	Version string `json:"version"`
 	// Config says all of it that is possible as cloud-config: users, groups, keys,
-	// files, directories, links, file systems, mounts, services; and commands for
-	// users and groups that are to be removed. It is never nil. The fields below say the same
+	// files, directories, links, file systems, mounts, services, users and groups
+	// that are to be removed. It is never nil. The fields below say the same
 	// again as Ignition has it, for Apply: do one or the other (Options.Apart).
 	Config *yaml.Node `json:"-"`
 

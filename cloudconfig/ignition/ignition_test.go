@@ -115,12 +115,13 @@ func TestParseSaysInCloudConfigWhatItCan(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"hostname": "web1", "groups": []any{"staff"}, "runcmd": []any{[]any{"userdel", "gone"}},
+		"hostname": "web1", "groups": []any{"staff"},
 		"write_files": []any{map[string]any{"path": "/etc/hostname", "content": "web1\n", "permissions": "0644"}, map[string]any{"path": "/log", "append": true, "content": "x"}, map[string]any{"path": "/bin/x", "encoding": "b64", "content": "AAE=", "permissions": "0755", "owner": "root:5", "overwrite": true}},
 		"users":       []any{"default", map[string]any{"name": "core", "hashed_passwd": "$6$x", "lock_passwd": false, "uid": int64(1200), "groups": []any{"docker"}, "ssh_authorized_keys": []any{"ssh-ed25519 A"}}},
 		"fs_setup":    []any{map[string]any{"device": "/dev/sdb1", "filesystem": "ext4", "label": "DATA", "overwrite": true}},
 		"mounts":      []any{[]any{"/dev/sdb1", "/data", "ext4", "defaults,nofail,noatime", "0", "2"}},
 		"rancher": map[string]any{
+			"absent":      map[string]any{"users": []any{"gone"}},
 			"directories": []any{map[string]any{"path": "/x", "permissions": "0700", "owner": "core:root"}, map[string]any{"path": "/y", "overwrite": true}},
 			"links":       []any{map[string]any{"path": "/l", "target": "../x", "owner": "root:7"}, map[string]any{"path": "/h", "target": "/bin/x", "hard": true, "overwrite": true}},
 			"services": map[string]any{"web": map[string]any{

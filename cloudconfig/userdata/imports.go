@@ -66,7 +66,9 @@ func (p *parser) ignition(l leaf, out *outcome) {
 // and commands of an Ignition config come beside those of other parts.
 func addLists(n, there *yaml.Node) {
 	addTo(n, there, "users", "groups", "write_files", "runcmd", "fs_setup", "mounts")
-	addTo(document.Get(n, "rancher"), document.Get(there, "rancher"), "directories", "links")
+	ours, theirs := document.Get(n, "rancher"), document.Get(there, "rancher")
+	addTo(ours, theirs, "directories", "links")
+	addTo(document.Get(ours, "absent"), document.Get(theirs, "absent"), "users", "groups")
 }
 
 func addTo(n, there *yaml.Node, keys ...string) {

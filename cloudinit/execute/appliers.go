@@ -38,6 +38,7 @@ var table = []struct {
 	{Applier{"locale", Console, Boot, locale}, Instance},
 	{Applier{"keyboard", Console, Boot, keyboard}, Instance},
 	{Applier{"rsyslog", Console, Boot, rsyslog}, Instance},
+	{Applier{"absent", Console, Boot, absent}, Instance},
 	{Applier{"users", Console, Boot, users}, Instance},
 	{Applier{"passwords", Console, Boot, passwords}, Instance},
 	{Applier{"ssh_host_keys", Console, Boot, sshHostKeys}, Instance},
