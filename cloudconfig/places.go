@@ -28,6 +28,8 @@ type Link struct {
 	// Overwrite removes what else is there. Default false: it is an error, unless
 	// the config made it.
 	Overwrite bool `yaml:"overwrite"`
+	// Absent removes the link if it is there, and nothing else.
+	Absent bool `yaml:"absent"`
 }
 
 // Absent are accounts that are not to be.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
-	"path"
 	"strconv"
 	"unicode/utf8"
 
@@ -28,8 +27,12 @@ func (im *Import) cloudConfig(c config, o Options) error {
 	}
 	var groups []any
 	for _, g := range im.Groups {
-		if !g.Remove {
-			groups = append(groups, g.Name)
+		if g.Remove {
+			continue
+		}
+		groups = append(groups, g.Name)
+		if g.GID != nil || g.PasswordHash != nil {
+			im.problem("$.passwd.groups", "group %s is made with a number of its own and without a password: cloud-config has no keys for them", g.Name)
 		}
 	}
 	if groups != nil {
@@ -44,9 +47,7 @@ func (im *Import) cloudConfig(c config, o Options) error {
 	}
 	im.disks(c, out)
 	rancher := map[string]any{}
-	if !o.Apart {
-		im.asCloudConfig(out, rancher, o.Systemd)
-	}
+	im.asCloudConfig(out, rancher, o.Systemd)
 	if args := kernelArguments(c); args != nil {
 		im.problem("$.kernelArguments", "kernel arguments are not changed from here, they belong to the boot loader: %v", args)
 	}
@@ -299,39 +300,4 @@ func (im *Import) absent() map[string]any {
 		out["groups"] = groups
 	}
 	return out
-}
-
-// systemd writes units, masks and enables them, for systems that have it.
-func (im *Import) systemd() (files, masks, commands []any) {
-	file := func(name, content string) {
-		m := map[string]any{"path": path.Join("/etc/systemd", name), "permissions": "0644"}
-		setContent(m, []byte(content))
-		files = append(files, m)
-	}
-	for _, u := range im.Units {
-		if u.Contents != nil && *u.Contents != "" && !is(u.Mask) {
-			file(path.Join(u.Folder, u.Name), *u.Contents)
-		}
-		for _, d := range u.Dropins {
-			file(path.Join(u.Folder, u.Name+".d", d.Name), d.Contents)
-		}
-		switch {
-		case u.Mask == nil:
-		case *u.Mask:
-			masks = append(masks, map[string]any{"path": path.Join("/etc/systemd", u.Folder, u.Name), "target": "/dev/null", "overwrite": true})
-		default:
-			commands = append(commands, []any{"systemctl", "unmask", u.Name})
-		}
-		switch {
-		case u.Enabled == nil:
-		case *u.Enabled:
-			commands = append(commands, []any{"systemctl", "enable", "--now", u.Name})
-		default:
-			commands = append(commands, []any{"systemctl", "disable", u.Name})
-		}
-	}
-	if len(im.Units) > 0 {
-		commands = append([]any{[]any{"systemctl", "daemon-reload"}}, commands...)
-	}
-	return files, masks, commands
 }

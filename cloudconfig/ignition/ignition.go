@@ -26,7 +26,7 @@ type Import struct {
 	// Config says all of it that is possible as cloud-config: users, groups, keys,
 	// files, directories, links, file systems, mounts, services, users and groups
 	// that are to be removed. It is never nil. The fields below say the same
-	// again as Ignition has it, for Apply: do one or the other (Options.Apart).
+	// again as Ignition has it.
 	Config *yaml.Node `json:"-"`
 
 	Directories []Directory `json:"directories,omitempty"`
@@ -147,9 +147,6 @@ type Options struct {
 	// Systemd is for systems that have it: units are written and enabled. Else
 	// those that run a container become services.
 	Systemd bool
-	// Apart leaves files, directories, links, units and removals out of
-	// Import.Config, for callers that call Apply.
-	Apart bool
 	// MaxBytes bounds everything fetched and unpacked; 0 means 64 MB.
 	MaxBytes int64
 }

@@ -5,11 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -100,7 +97,7 @@ func TestContentIsVerified(t *testing.T) {
 
 func TestParseSaysInCloudConfigWhatItCan(t *testing.T) {
 	im, err := parse(t, `{"ignition":{"version":"3.3.0"},
-		"passwd":{"users":[{"name":"core","passwordHash":"$6$x","sshAuthorizedKeys":["ssh-ed25519 A"],"groups":["docker"],"uid":1200},{"name":"gone","shouldExist":false}],"groups":[{"name":"staff"}]},
+		"passwd":{"users":[{"name":"core","passwordHash":"$6$x","sshAuthorizedKeys":["ssh-ed25519 A"],"groups":["docker"],"uid":1200},{"name":"gone","shouldExist":false}],"groups":[{"name":"staff","gid":300}]},
 		"storage":{
 			"filesystems":[{"device":"/dev/sdb1","format":"ext4","path":"/data","label":"DATA","wipeFilesystem":true,"mountOptions":["noatime"]}],
 			"raid":[{"name":"md0","level":"raid1","devices":["/dev/a","/dev/b"]}],
@@ -135,7 +132,7 @@ func TestParseSaysInCloudConfigWhatItCan(t *testing.T) {
 		said = append(said, p.String())
 	}
 	all := strings.Join(said, "\n")
-	for _, want := range []string{"RAID md0", "plain.service", "kernel arguments"} {
+	for _, want := range []string{"RAID md0", "plain.service", "kernel arguments", "group staff"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no problem names %s:\n%s", want, all)
 		}
@@ -163,145 +160,31 @@ func TestVersion2IsReadAsVersion3(t *testing.T) {
 	}
 }
 
-// apply runs Apply on a folder with files (path: content; "-> x" is a link).
-func apply(t *testing.T, before map[string]string, config string, o ignition.ApplyOptions) (string, error) {
-	t.Helper()
-	root := t.TempDir()
-	for p, content := range before {
-		full := filepath.Join(root, p)
-		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		if target, ok := strings.CutPrefix(content, "-> "); ok {
-			err = os.Symlink(target, full)
-		} else {
-			err = os.WriteFile(full, []byte(content), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	im, err := parse(t, `{"ignition":{"version":"3.6.0"},`+config+`}`, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return root, ignition.Apply(root, im, o)
-}
-
-func TestApplyMakesDirectoriesFilesAndLinks(t *testing.T) {
-	before := map[string]string{"log": "old\n", "over/deep/file": "x", "abs": "-> /real", "real/x": ""}
-	root, err := apply(t, before, `"storage":{
-		"directories":[{"path":"/d/e","mode":448},{"path":"/over","overwrite":true}],
-		"files":[{"path":"/d/e/f","mode":2541,"contents":{"source":"data:,hi"}},{"path":"/log","append":[{"source":"data:,new%0A"}]},{"path":"/abs/inside","contents":{"source":"data:,in"}},{"path":"/empty"}],
-		"links":[{"path":"/l","target":"/d/e/f"},{"path":"/h","target":"/d/e/f","hard":true}]}`, ignition.ApplyOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for p, want := range map[string]string{"d/e/f": "hi", "log": "old\nnew\n", "real/inside": "in", "empty": "", "h": "hi"} {
-		if b, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(b) != want {
-			t.Errorf("%s = %q, %v, want %q", p, b, err, want)
-		}
-	}
-	for p, want := range map[string]os.FileMode{"d/e": os.ModeDir | 0o700, "d": os.ModeDir | 0o755, "empty": 0o644, "d/e/f": os.ModeSetuid | 0o755} {
-		if st, err := os.Stat(filepath.Join(root, p)); err != nil || st.Mode() != want {
-			t.Errorf("%s has mode %v (%v), want %v", p, st.Mode(), err, want)
-		}
-	}
-	if target, err := os.Readlink(filepath.Join(root, "l")); err != nil || target != "/d/e/f" {
-		t.Errorf("l -> %s, %v", target, err)
-	}
-	if _, err := os.Stat(filepath.Join(root, "over/deep")); err == nil {
-		t.Error("overwrite left what was there")
-	}
-}
-
-func TestApplyRefusesToOverwriteUnasked(t *testing.T) {
-	for _, tt := range []struct {
-		before map[string]string
-		config string
-	}{
-		{map[string]string{"a": "x"}, `"storage":{"files":[{"path":"/a","contents":{"source":"data:,y"}}]}`},
-		{map[string]string{"a": "-> /b"}, `"storage":{"files":[{"path":"/a","contents":{"source":"data:,y"}}]}`},
-		{map[string]string{"a/b": "x"}, `"storage":{"links":[{"path":"/a","target":"/b"}]}`},
-		{map[string]string{"a": "x"}, `"storage":{"directories":[{"path":"/a"}]}`},
-		{map[string]string{"l": "-> /d", "d/x": ""}, `"storage":{"directories":[{"path":"/l/a"},{"path":"/d/a"}]}`},
-	} {
-		if _, err := apply(t, tt.before, tt.config, ignition.ApplyOptions{}); err == nil {
-			t.Errorf("%s was applied to %v", tt.config, tt.before)
-		}
-	}
-}
-
-func TestApplyStaysInItsRoot(t *testing.T) {
-	outside := t.TempDir()
-	root, err := apply(t, map[string]string{"abs": "-> " + outside, "up": "-> ../../../../../.."},
-		`"storage":{"files":[{"path":"/abs/x","contents":{"source":"data:,y"}},{"path":"/up/tmp-ros-test/x","contents":{"source":"data:,y"}}]}`, ignition.ApplyOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(outside, "x")); err == nil {
-		t.Error("an absolute link led out of the root")
-	}
-	for _, p := range []string{filepath.Join(outside, "x"), "tmp-ros-test/x"} {
-		if _, err := os.Stat(filepath.Join(root, p)); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func TestApplyWritesAccounts(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to give files to users")
-	}
-	before := map[string]string{
-		"etc/passwd": "root:x:0:0:root:/root:/bin/sh\nold:x:1000:1000::/home/old:/bin/sh\n", "etc/shadow": "root:*:1:0:99999:7:::\nold:*:1:0:99999:7:::\n",
-		"etc/group": "root:x:0:\ndocker:x:900:old\nold:x:1000:\n",
-	}
-	root, err := apply(t, before, `"passwd":{"groups":[{"name":"staff","gid":2000}],"users":[{"name":"old","shouldExist":false},
-		{"name":"new","passwordHash":"$6$x","groups":["docker","staff"],"sshAuthorizedKeys":["ssh-ed25519 A"]}]}`, ignition.ApplyOptions{Users: true, Now: time.Unix(86400*5, 0)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for p, want := range map[string]string{
-		"etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnew:x:1000:2001::/home/new:/bin/bash\n",
-		"etc/shadow": "root:*:1:0:99999:7:::\nnew:$6$x:5::::::\n",
-		"etc/group":  "root:x:0:\ndocker:x:900:new\nstaff:*:2000:new\nnew:!:2001:\n", "home/new/.ssh/authorized_keys": "ssh-ed25519 A\n",
-	} {
-		if b, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(b) != want {
-			t.Errorf("%s = %q, %v, want %q", p, b, err, want)
-		}
-	}
-}
-
-func TestApplyWritesUnitsForSystemd(t *testing.T) {
-	root, err := apply(t, map[string]string{"etc/systemd/system/off.service": "-> /dev/null", "etc/systemd/system-preset/20-ignition.preset": "enable q.service\n",
-		"etc/systemd/system/m.target.wants/t@1.service": "-> /x", "etc/systemd/system/m.target.wants/t@2.service": "-> /x"}, `"systemd":{"units":[
+func TestUnitsAreFilesLinksAndPresetsForSystemd(t *testing.T) {
+	im, err := ignition.Parse(context.Background(), []byte(`{"ignition":{"version":"3.3.0"},"systemd":{"units":[
 		{"name":"a.service","enabled":true,"contents":"[Service]\nExecStart=/a\n","dropins":[{"name":"10.conf","contents":"x"},{"name":"20.conf"}]},
-		{"name":"off.service","mask":false},{"name":"m.service","mask":true},{"name":"t@1.service","enabled":false},{"name":"nowhere.service","enabled":false}]}`, ignition.ApplyOptions{Systemd: true})
+		{"name":"m.service","mask":true,"contents":"never read"},{"name":"u.service","mask":false},
+		{"name":"t@2.service","enabled":true},{"name":"t@1.service","enabled":true},{"name":"off.service","enabled":false}]}}`), ignition.Options{Systemd: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for p, want := range map[string]string{
-		"etc/systemd/system/a.service": "[Service]\nExecStart=/a\n", "etc/systemd/system/a.service.d/10.conf": "x",
-		"etc/systemd/system-preset/20-ignition.preset": "enable q.service\nenable a.service\ndisable t@.service 1\n",
-	} {
-		if b, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(b) != want {
-			t.Errorf("%s = %q, %v, want %q", p, b, err, want)
-		}
+	want := map[string]any{
+		"write_files": []any{
+			map[string]any{"path": "/etc/systemd/system/a.service", "permissions": "0644", "content": "[Service]\nExecStart=/a\n"},
+			map[string]any{"path": "/etc/systemd/system/a.service.d/10.conf", "permissions": "0644", "content": "x"},
+			map[string]any{"path": "/etc/systemd/system-preset/20-ignition.preset", "append": true, "content": "enable a.service\ndisable off.service\nenable t@.service 2 1\n"},
+		},
+		"rancher": map[string]any{"links": []any{
+			map[string]any{"path": "/etc/systemd/system/m.service", "target": "/dev/null", "overwrite": true},
+			map[string]any{"path": "/etc/systemd/system/u.service", "target": "/dev/null", "absent": true},
+		}},
+		"runcmd": []any{
+			[]any{"systemctl", "daemon-reload"}, []any{"systemctl", "enable", "--now", "a.service"}, []any{"systemctl", "enable", "--now", "t@2.service"},
+			[]any{"systemctl", "enable", "--now", "t@1.service"}, []any{"systemctl", "disable", "off.service"},
+		},
 	}
-	if _, err := os.Lstat(filepath.Join(root, "etc/systemd/system/off.service")); err == nil {
-		t.Error("off.service is still masked")
-	}
-	if _, err := os.Lstat(filepath.Join(root, "etc/systemd/system/a.service.d/20.conf")); err == nil {
-		t.Error("a drop-in without contents was written")
-	}
-	wants, err := os.ReadDir(filepath.Join(root, "etc/systemd/system/m.target.wants"))
-	if err != nil || len(wants) != 1 || wants[0].Name() != "t@2.service" {
-		t.Errorf("what m.target wants = %v, %v; want t@2.service alone", wants, err)
-	}
-	if target, err := os.Readlink(filepath.Join(root, "etc/systemd/system/m.service")); err != nil || target != "/dev/null" {
-		t.Errorf("m.service -> %q, %v", target, err)
+	if diff := cmp.Diff(want, document.Value(im.Config)); diff != "" {
+		t.Errorf("config (-want +got):\n%s", diff)
 	}
 }
 

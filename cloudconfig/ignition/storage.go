@@ -3,7 +3,6 @@ package ignition
 import (
 	"encoding/base64"
 	"fmt"
-	"io/fs"
 
 	"github.com/coreos/ignition/v2/config/v3_6_experimental/types"
 )
@@ -61,20 +60,6 @@ func modeOf(m *int) *uint32 {
 	}
 	v := uint32(*m) & 0o7777
 	return &v
-}
-
-// fileMode is a Unix mode as Go has it.
-func fileMode(m uint32) fs.FileMode {
-	out := fs.FileMode(m & 0o777)
-	for _, b := range []struct {
-		unix uint32
-		mode fs.FileMode
-	}{{0o4000, fs.ModeSetuid}, {0o2000, fs.ModeSetgid}, {0o1000, fs.ModeSticky}} {
-		if m&b.unix != 0 {
-			out |= b.mode
-		}
-	}
-	return out
 }
 
 func str(s *string) string {

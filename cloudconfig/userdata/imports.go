@@ -40,7 +40,7 @@ func (p *parser) compose(l leaf, out *outcome) {
 
 // ignition: what cloud-config can say joins the config, the rest is an import.
 func (p *parser) ignition(l leaf, out *outcome) {
-	im, err := ignition.Parse(p.ctx, p.text(l), ignition.Options{Fetch: p.opts.Fetch, Systemd: p.opts.Systemd, Apart: p.opts.ImportsApart, MaxBytes: max(p.left, 1)})
+	im, err := ignition.Parse(p.ctx, p.text(l), ignition.Options{Fetch: p.opts.Fetch, Systemd: p.opts.Systemd, MaxBytes: max(p.left, 1)})
 	if bad, ok := errors.AsType[*ignition.InvalidError](err); ok && len(bad.Problems) > 0 {
 		for _, pr := range bad.Problems {
 			p.refuseAt(l.part, Problem{Line: pr.Line, Column: pr.Column, Message: "ignition: " + pr.String()})

@@ -73,9 +73,6 @@ type Options struct {
 	// Systemd is for systems that have it: imported units are written and enabled.
 	// Else those that run a container become services.
 	Systemd bool
-	// ImportsApart leaves the files, directories, links and units of Result.Imports
-	// out of Config, for callers that call ignition.Apply for each.
-	ImportsApart bool
 	// RefuseAll makes one refused part an error of Parse.
 	RefuseAll bool
 	// MaxBytes bounds all parts together, unpacked; 0 means 16 MB.

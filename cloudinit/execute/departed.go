@@ -104,7 +104,7 @@ func (t *Target) departedFiles(c *cloudconfig.Config) error {
 		named[f.Path] = true
 	}
 	for _, l := range c.Rancher.Links {
-		named[l.Path] = true
+		named[l.Path] = named[l.Path] || !l.Absent
 	}
 	for p := range t.Files {
 		named[p] = true

@@ -160,37 +160,47 @@ func (t *Target) link(l cloudconfig.Link) error {
 	if err := checkLink(l); err != nil {
 		return err
 	}
-	var perm tree.Perm
-	if err := t.owner(&perm, l.Owner); err != nil {
-		return err
-	}
 	have, err := t.Tree.Lstat(l.Path)
-	there := err == nil
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && l.Absent {
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return t.makeLink(l, false)
+	}
+	if err != nil {
 		return err
 	}
-	target := l.Target
-	if there {
-		right, err := t.leads(l, have)
-		if err != nil {
+	right, err := t.leads(l, have)
+	switch {
+	case err != nil || l.Absent && !right:
+		return err
+	case l.Absent:
+		_, err := t.Tree.Remove(l.Path)
+		return err
+	case right && !l.Hard:
+		l.Target = have.Link // the same in other words
+	case right:
+	case !l.Overwrite && !t.madeIt(l.Path):
+		return inTheWay(have)
+	case have.Kind != tree.File && have.Kind != tree.Link:
+		if err := t.Tree.RemoveAll(l.Path); err != nil {
 			return err
 		}
-		switch {
-		case right && !l.Hard:
-			target = have.Link // the same in other words
-		case right:
-		case !l.Overwrite && !t.madeIt(l.Path):
-			return inTheWay(have)
-		case have.Kind != tree.File && have.Kind != tree.Link:
-			if err := t.Tree.RemoveAll(l.Path); err != nil {
-				return err
-			}
-		}
+	}
+	return t.makeLink(l, true)
+}
+
+// makeLink makes a link in place of a file or link; there says whether one was.
+func (t *Target) makeLink(l cloudconfig.Link, there bool) error {
+	var perm tree.Perm
+	err := t.owner(&perm, l.Owner)
+	if err != nil {
+		return err
 	}
 	if l.Hard {
 		_, err = t.Tree.Hardlink(l.Path, l.Target)
 	} else {
-		_, err = t.Tree.Symlink(l.Path, target, perm)
+		_, err = t.Tree.Symlink(l.Path, l.Target, perm)
 	}
 	if err != nil {
 		return err

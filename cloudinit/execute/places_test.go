@@ -234,6 +234,39 @@ func TestLinksFollowTheConfigAndGoWithIt(t *testing.T) {
 	}
 }
 
+func TestALinkThatIsNotToBeGoesAndNothingElse(t *testing.T) {
+	m := newMachine(t, debian)
+	for name, target := range map[string]string{"mask": "/dev/null", "other": "/elsewhere"} {
+		if err := os.Symlink(target, filepath.Join(m.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Link(m.dir+"/etc/hosts", m.dir+"/hard"); err != nil {
+		t.Fatal(err)
+	}
+	c := config(t, `
+rancher:
+  links:
+    - {path: /mask, target: /dev/null, absent: true}
+    - {path: /other, target: /dev/null, absent: true}
+    - {path: /etc/passwd, target: /dev/null, absent: true}
+    - {path: /none/at/all, target: /dev/null, absent: true}
+    - {path: /hard, target: /etc/hosts, hard: true, absent: true}
+    - {path: /etc/group, target: /etc/hosts, hard: true, absent: true}
+`)
+	if _, err := Run(t.Context(), m.Target, c, placesOnly); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"mask": false, "hard": false, "etc/passwd": true, "etc/group": true, "etc/hosts": true, "none": false} {
+		if exists(m, name) != want {
+			t.Errorf("%s is there: %v", name, !want)
+		}
+	}
+	if l, err := os.Readlink(m.dir + "/other"); err != nil || l != "/elsewhere" {
+		t.Errorf("another link leads to %q, %v", l, err)
+	}
+}
+
 func TestPlacesThatCannotBeAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
 		"directories: [{permissions: '0700'}]":                          "rancher.directories[0]",
