@@ -232,6 +232,14 @@ func TestCleanTakesOutWhatWasWrittenAndLeavesTheRest(t *testing.T) {
 	}
 }
 
+func TestAProblemOfTheWholeDocumentIsAtItsFirstLine(t *testing.T) {
+	_, dir := machine(t, nil)
+	_, err := Plan(t.Context(), Document{File: "c.ign", Data: []byte(`{"ignition":{"version":"9.0.0"}}`), Root: dir})
+	if err == nil || !strings.Contains(err.Error(), "c.ign:1:1: ignition: version 9.0.0") {
+		t.Errorf("Plan() = %v, want line 1", err)
+	}
+}
+
 func TestIgnitionIsAppliedAsItsMachineNeedsIt(t *testing.T) {
 	const doc = `{"ignition":{"version":"3.3.0"},"storage":{"directories":[{"path":"/srv/d","mode":448}],"files":[{"path":"/srv/d/f","contents":{"source":"data:,x"}}],
 		"links":[{"path":"/srv/h","target":"/srv/d/f","hard":true}]},

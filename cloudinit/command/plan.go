@@ -64,7 +64,7 @@ func (d Document) run(ctx context.Context, tr *tree.Tree, o userdata.Options) (*
 	var errs []error
 	for _, p := range parsed.Problems {
 		if p.Severity == userdata.Error {
-			errs = append(errs, fmt.Errorf("%s:%d:%d: %s", d.File, p.Line, max(p.Column, 1), p.Message))
+			errs = append(errs, fmt.Errorf("%s:%d:%d: %s", d.File, max(p.Line, 1), max(p.Column, 1), p.Message))
 		}
 	}
 	var doc bytes.Buffer
