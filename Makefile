@@ -42,7 +42,7 @@ test: test-deps image vet ## rules of the repository, unit tests, kernel tests, 
 deb: programs ## build out/ros-cloud-init_VERSION_amd64.deb, a cloud-init for Debian and Ubuntu
 	@out/ros-image deb
 
-fuzz: ## run every fuzz target for FUZZTIME (1m)
+fuzz: ## run the fuzz targets for FUZZTIME (1m), less those that only the machine itself feeds
 	@go run ./test/fuzz -time $(or $(FUZZTIME),1m)
 
 vet: ## gofmt and go vet
