@@ -73,6 +73,15 @@ func TestDebian(t *testing.T) {
 		if len(home.calls) != 2 {
 			t.Fatalf("there were %d calls; want one of each machine", len(home.calls))
 		}
+		// cloud-init tells the name in the metadata, ours the one that the config gave
+		// to the machine.
+		if names := []string{home.calls[0].Get("hostname"), home.calls[1].Get("hostname")}; !slices.Contains(names, "alpha") {
+			t.Errorf("the names told are %q; want alpha from ours", names)
+		}
+		for _, c := range home.calls {
+			c.Del("hostname")
+			c.Del("fqdn")
+		}
 		if diff := cmp.Diff(home.calls[0], home.calls[1]); diff != "" {
 			t.Error(diff)
 		}
