@@ -229,7 +229,7 @@ func works(t *testing.T, mem int) bool {
 	v := vm.Start(t, vm.Machine{Mem: mem})
 	defer v.Kill()
 	// One with too little memory thrashes and never answers.
-	defer v.KillAfter(4 * time.Minute).Stop()
+	defer v.KillAfter(3 * time.Minute).Stop()
 	if !v.Reaches("user_docker", 2*time.Minute) {
 		return false
 	}
