@@ -36,7 +36,7 @@ type Options struct {
 	// Update fetches the package lists anew.
 	Update bool
 	// Compression of the root image: zstd, which starts faster, or xz, which is
-	// smaller. Empty is zstd, and xz on the ISO.
+	// smaller. Empty is zstd.
 	Compression string
 	// Quick compresses less, for trying things out.
 	Quick bool

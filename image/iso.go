@@ -38,14 +38,9 @@ func (b *build) writeISO(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(stage)
-	root, done, err := b.isoRoot(ctx)
-	defer done()
-	if err != nil {
-		return err
-	}
 	t := tree.New()
-	for name, file := range map[string]string{"vmlinuz": b.path("vmlinuz"), "initrd": b.path("initrd"), "root.squashfs": root} {
-		c, err := tree.OnDisk(file)
+	for _, name := range []string{"vmlinuz", "initrd", "root.squashfs"} {
+		c, err := tree.OnDisk(b.path(name))
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,45 +14,9 @@ import (
 // early is what a boot reads first; it lies together at the front of the image.
 var early = []string{"bin/ros", "bin/dockerd", "bin/containerd-shim-runc-v2", "bin/runc", "lib/modules", "share/ros/system-docker"}
 
-// Compressions are mksquashfs's arguments for each way to write the root image.
-var compressions = map[string][]string{
-	"quick": {"-comp", "zstd", "-Xcompression-level", "3", "-b", "128K"},
-	"zstd":  {"-comp", "zstd", "-Xcompression-level", "22", "-b", "1M"},
-	"xz":    {"-comp", "xz", "-Xbcj", "x86", "-b", "1M"},
-}
-
-// compression is what the user asked for, or else what suits best.
-func (o *Options) compression(best string) string {
-	if o.Quick {
-		return "quick"
-	}
-	return cmp.Or(o.Compression, best)
-}
-
-// writeRoot writes the host's tree as root.squashfs, for disks and networks: it
-// is read at every boot.
+// writeRoot writes the host's tree as root.squashfs.
 func (b *build) writeRoot(ctx context.Context) error {
-	return b.squash(ctx, b.path("root.squashfs"), b.compression("zstd"))
-}
-
-// isoRoot is the file of the ISO's root image: a download counts its bytes. xz is
-// 12 % smaller than zstd and costs a fifth more CPU until Docker answers. done
-// removes it.
-func (b *build) isoRoot(ctx context.Context) (file string, done func(), err error) {
-	c := b.compression("xz")
-	if c == b.compression("zstd") {
-		return b.path("root.squashfs"), func() {}, nil
-	}
-	file = b.path("iso-root.squashfs")
-	return file, func() { os.Remove(file) }, b.squash(ctx, file, c)
-}
-
-func (b *build) squash(ctx context.Context, file, compression string) error {
-	args, ok := compressions[compression]
-	if !ok {
-		return fmt.Errorf("compression %q is neither zstd nor xz", compression)
-	}
-	tmp := file + ".tmp"
+	tmp := b.path("root.squashfs.tmp")
 	if err := os.RemoveAll(tmp); err != nil {
 		return err
 	}
@@ -61,12 +24,16 @@ func (b *build) squash(ctx context.Context, file, compression string) error {
 	go func() {
 		w.CloseWithError(b.host.WriteTar(w, tree.TarOptions{Time: b.Time, HardLinks: true, First: early}))
 	}()
+	compression, err := b.compression()
+	if err != nil {
+		return err
+	}
 	epoch := strconv.FormatInt(b.Time.Unix(), 10)
-	args = append([]string{
+	args := []string{
 		"-", tmp, "-tar", "-noappend", "-no-progress", "-quiet", "-no-xattrs", "-mkfs-time", epoch, "-all-time", epoch,
 		"-root-mode", "0755", "-root-uid", "0", "-root-gid", "0",
-	}, args...)
-	_, err := b.tools.run(ctx, b.Out, nil, r, "usr/bin/mksquashfs", args...)
+	}
+	_, err = b.tools.run(ctx, b.Out, nil, r, "usr/bin/mksquashfs", append(args, compression...)...)
 	r.Close()
 	if err != nil {
 		return err
@@ -75,8 +42,22 @@ func (b *build) squash(ctx context.Context, file, compression string) error {
 	if err != nil {
 		return err
 	}
-	b.Log("  root.squashfs (%s) %.1f MB of %.1f MB", compression, float64(st.Size())/1e6, float64(b.host.Size())/1e6)
-	return os.Rename(tmp, file)
+	b.Log("  root.squashfs %.1f MB of %.1f MB", float64(st.Size())/1e6, float64(b.host.Size())/1e6)
+	return os.Rename(tmp, b.path("root.squashfs"))
+}
+
+// compression is mksquashfs's arguments. xz is 11 % smaller than zstd, but costs
+// ten CPU seconds more of a first boot in QEMU (docs/images.md).
+func (b *build) compression() ([]string, error) {
+	switch {
+	case b.Quick:
+		return []string{"-comp", "zstd", "-Xcompression-level", "3", "-b", "128K"}, nil
+	case b.Compression == "" || b.Compression == "zstd":
+		return []string{"-comp", "zstd", "-Xcompression-level", "22", "-b", "1M"}, nil
+	case b.Compression == "xz":
+		return []string{"-comp", "xz", "-Xbcj", "x86", "-b", "1M"}, nil
+	}
+	return nil, fmt.Errorf("compression %q is neither zstd nor xz", b.Compression)
 }
 
 func names(list []*deb.Package) []string {
