@@ -136,7 +136,6 @@ func cards(t *testing.T, requests *atomic.Int64) {
 	c := exec.Command("ip", "netns", "exec", ns, "/usr/sbin/dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--no-ping",
 		"--interface=far", "--bind-interfaces", "--user=root", "--leasefile-ro", "--dhcp-authoritative", "--pid-file="+ready,
 		"--dhcp-range=10.1.0.50,10.1.0.60,1h", "--dhcp-option=option:router,10.1.0.1")
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := c.Start(); err != nil {
 		t.Fatalf("a DHCP server: %v: apt-get install dnsmasq-base", err)
 	}
