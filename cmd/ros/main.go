@@ -40,6 +40,7 @@ var applets = map[string]applet{
 	"halt":               powerCommand("halt"),
 	"shutdown":           powerCommand("shutdown"),
 	power.Applet:         power.DownMain,
+	"recovery":           boot.EndedMain,
 	"user-docker":        userdocker.Main,
 	"wait-for-docker":    userdocker.WaitMain,
 	"preload-images":     preload.Main,
