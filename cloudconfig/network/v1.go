@@ -46,20 +46,6 @@ func FromV1V2(doc []byte) (*Config, []Problem) {
 	return cfg, r.problems
 }
 
-// Disabled says whether a network-config document says only `config: disabled`.
-func Disabled(doc []byte) bool {
-	r := &reader{}
-	v, ok := r.parse(doc)
-	if !ok {
-		return false
-	}
-	if inner := v.get("network"); inner.there() {
-		v = inner
-	}
-	c := v.get("config")
-	return c.is(yaml.ScalarNode) && c.text() == "disabled"
-}
-
 type v1 struct {
 	*reader
 	cfg *Config

@@ -31,21 +31,6 @@ func bootcmd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	return errors.Join(hooks, BootCmd(ctx, t, c))
 }
 
-// Hostname, Sysctl and Modules are the appliers that process 1 runs early.
-func Hostname(ctx context.Context, t *Target, c *cloudconfig.Config) error {
-	return unskipped(hostname(ctx, t, c))
-}
-
-// Sysctl is the applier of rancher.sysctl.
-func Sysctl(ctx context.Context, t *Target, c *cloudconfig.Config) error {
-	return unskipped(sysctl(ctx, t, c))
-}
-
-// Modules is the applier of rancher.modules.
-func Modules(ctx context.Context, t *Target, c *cloudconfig.Config) error {
-	return unskipped(modules(ctx, t, c))
-}
-
 // runcmd runs what the user wrote to run, when all else is done.
 func runcmd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	if len(c.RunCmd) == 0 {
