@@ -81,9 +81,12 @@ type VM struct {
 	mu    sync.Mutex
 	lines []string
 	open  string // what has come of a line that has not ended: a prompt
-	marks map[string]Mark
-	more  chan struct{} // closed and made anew at each line
-	off   bool
+	// answered is the line from which a new prompt can come.
+	answered int
+	patience time.Duration // until an answer is typed again; 0 is 10 s
+	marks    map[string]Mark
+	more     chan struct{} // closed and made anew at each line
+	off      bool
 }
 
 // A Mark is when a line "mark NAME" was on the console.
@@ -203,55 +206,6 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// read collects the console until the machine is off.
-func (v *VM) read(r io.Reader) {
-	b := make([]byte, 4096)
-	live, _ := os.OpenFile(os.Getenv("ROS_CONSOLE"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	for {
-		n, err := r.Read(b)
-		if live != nil {
-			_, _ = live.Write(b[:n])
-		}
-		v.hear(string(b[:n]))
-		if err != nil {
-			v.add(v.open, true)
-			return
-		}
-	}
-}
-
-// hear takes what came of the console: whole lines, and a rest.
-func (v *VM) hear(text string) {
-	text = v.open + text
-	for {
-		line, rest, ended := strings.Cut(text, "\n")
-		if !ended {
-			break
-		}
-		v.add(strings.TrimRight(line, "\r"), false)
-		text = rest
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.open = text
-	close(v.more)
-	v.more = make(chan struct{})
-}
-
-func (v *VM) add(line string, last bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.lines = append(v.lines, line)
-	if _, name, ok := strings.Cut(line, "ros: mark "); ok {
-		if _, seen := v.marks[name]; !seen {
-			v.marks[name] = Mark{time.Since(v.started), v.cpu()}
-		}
-	}
-	v.off = v.off || last
-	close(v.more)
-	v.more = make(chan struct{})
-}
-
 // cpu is the processor time of QEMU so far, from /proc/PID/stat (fields 14, 15).
 func (v *VM) cpu() time.Duration {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", v.cmd.Process.Pid))
@@ -269,92 +223,6 @@ func (v *VM) cpu() time.Duration {
 		ticks += i
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond
-}
-
-func (v *VM) tail(n int) []string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.lines[max(0, len(v.lines)-n):]
-}
-
-// wait calls ok, with the lock held, at each new line until it says true.
-func (v *VM) wait(what string, timeout time.Duration, ok func() bool) {
-	v.t.Helper()
-	deadline := time.After(timeout)
-	for {
-		v.mu.Lock()
-		done, off, more := ok(), v.off, v.more
-		v.mu.Unlock()
-		if done {
-			return
-		}
-		if off {
-			v.t.Fatalf("the machine went off while waiting for %s", what)
-		}
-		select {
-		case <-more:
-		case <-deadline:
-			v.t.Fatalf("%s did not come in %s", what, timeout)
-		}
-	}
-}
-
-// WaitMark waits for a line "mark NAME" of the boot and returns when it was.
-func (v *VM) WaitMark(name string, timeout time.Duration) Mark {
-	v.t.Helper()
-	v.wait("mark "+name, timeout, func() bool { _, ok := v.marks[name]; return ok })
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.marks[name]
-}
-
-// WaitLine waits for a console line that contains text.
-func (v *VM) WaitLine(text string, timeout time.Duration) string {
-	v.t.Helper()
-	found, from := "", 0
-	v.wait("the console line "+strconv.Quote(text), timeout, func() bool {
-		for ; from < len(v.lines); from++ {
-			if strings.Contains(v.lines[from], text) {
-				found = v.lines[from]
-				return true
-			}
-		}
-		return false
-	})
-	return found
-}
-
-// WaitPrompt waits until the console ends with text: somebody is asked.
-func (v *VM) WaitPrompt(text string, timeout time.Duration) {
-	v.t.Helper()
-	v.wait("the prompt "+strconv.Quote(text), timeout, func() bool { return strings.Contains(v.open, text) })
-}
-
-// Type types on the console, with a return at the end.
-func (v *VM) Type(text string) {
-	v.t.Helper()
-	if _, err := io.WriteString(v.keyboard, text+"\n"); err != nil {
-		v.t.Fatalf("type on the console: %v", err)
-	}
-}
-
-// WaitOff waits until the machine has powered itself off.
-func (v *VM) WaitOff(timeout time.Duration) {
-	v.t.Helper()
-	deadline := time.After(timeout)
-	for {
-		v.mu.Lock()
-		off, more := v.off, v.more
-		v.mu.Unlock()
-		if off {
-			return
-		}
-		select {
-		case <-more:
-		case <-deadline:
-			v.t.Fatalf("the machine is not off after %s", timeout)
-		}
-	}
 }
 
 // longestLife of a machine: one that hangs must not hang its test.

@@ -77,19 +77,5 @@ func (v *VM) Says(command, text string) {
 
 // Reaches says whether a mark comes in time.
 func (v *VM) Reaches(mark string, timeout time.Duration) bool {
-	deadline := time.After(timeout)
-	for {
-		v.mu.Lock()
-		_, done := v.marks[mark]
-		off, more := v.off, v.more
-		v.mu.Unlock()
-		if done || off {
-			return done
-		}
-		select {
-		case <-more:
-		case <-deadline:
-			return false
-		}
-	}
+	return v.waits(timeout, func() bool { _, done := v.marks[mark]; return done })
 }
