@@ -136,3 +136,24 @@ func TestWhatIsWrongInIMDSIsLeftOut(t *testing.T) {
 		t.Errorf("instance() = %+v, %v, want one key and one problem", in, err)
 	}
 }
+
+// The drive of a machine that was captured has the name of an older one, and
+// the name of the resource is none of a host: it may have capitals and dots.
+func TestHostNameIsIMDSsComputerNameElseTheDrives(t *testing.T) {
+	for _, tt := range []struct{ name, drive, computer, want string }{
+		{"both", "old", "new", "new"},
+		{"the drive alone", "old", "", "old"},
+		{"IMDS alone", "", "new", "new"},
+		{"neither", "", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			doc := &document{}
+			doc.Compute.Name = "resource"
+			doc.Compute.OSProfile.ComputerName = tt.computer
+			in, err := instance(&datasources.Host{Root: fstest.MapFS{}}, &environment{hostname: tt.drive}, doc)
+			if err != nil || in.Hostname != tt.want {
+				t.Errorf("instance() = %q, %v, want %q", in.Hostname, err, tt.want)
+			}
+		})
+	}
+}
