@@ -151,11 +151,14 @@ func TestQueryFindsWhatItIsAsked(t *testing.T) {
 			t.Errorf("Lookup(%s) found something", at)
 		}
 	}
-	if got, err := Format(doc, "{{ instance_id }}-{{ ds.list[0] }}"); err != nil || got != "i-1-a" {
-		t.Errorf("Format() = %q, %v", got, err)
+	if got, missing, err := Format(doc, "{{ instance_id }}-{{ ds.list[0] }}"); err != nil || got != "i-1-a" || len(missing) > 0 {
+		t.Errorf("Format() = %q, missing %v, %v", got, missing, err)
 	}
-	if _, err := Format(doc, "{{ nothing_such }}"); err == nil {
-		t.Error("a name that is not known was taken")
+	if got, missing, err := Format(doc, "{{ v1.gone }}!"); err != nil || got != "CI_MISSING_JINJA_VAR/gone!" || len(missing) != 1 {
+		t.Errorf("Format() = %q, missing %v, %v", got, missing, err)
+	}
+	if _, _, err := Format(doc, "{{ gone.deeper }}"); err == nil {
+		t.Error("a key of what is not there was taken")
 	}
 }
 

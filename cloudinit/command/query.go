@@ -107,14 +107,13 @@ func Text(v any) (string, error) {
 	return string(b), err
 }
 
-// Format fills in a template with what is known of this instance.
-func Format(doc map[string]any, template string) (string, error) {
-	out, missing, err := jinja.Render(template, jinja.Variables(doc))
+// Format fills in a template with what is known of this instance. What is not
+// known leaves its mark in the text, as in templates of user-data, and its name
+// in missing.
+func Format(doc map[string]any, template string) (text string, missing []string, err error) {
+	text, missing, err = jinja.Render(template, jinja.Variables(doc))
 	if err != nil {
-		return "", fmt.Errorf("template: %w", err)
+		return "", nil, fmt.Errorf("template: %w", err)
 	}
-	if len(missing) > 0 {
-		return "", fmt.Errorf("template: instance-data has no %s", strings.Join(missing, ", "))
-	}
-	return out, nil
+	return text, missing, nil
 }

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"rancheros/cloudconfig/userdata/jinja"
 	"rancheros/cloudinit/command"
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
@@ -21,7 +23,9 @@ func newCloudInitQuery() *cobra.Command {
 common (v1, whose keys are known without the prefix) and what was configured.
 Secrets are shown to root only.
 
-Strings are printed bare, all else as JSON; --output json quotes strings too.`,
+Strings are printed bare, all else as JSON; --output json quotes strings too.
+A template has CI_MISSING_JINJA_VAR/NAME in place of what is not known, and a
+warning goes to standard error.`,
 		Example: `  cloud-init query instance_id
   cloud-init query ds.meta_data
   cloud-init query --list-keys v1
@@ -37,7 +41,12 @@ Strings are printed bare, all else as JSON; --output json quotes strings too.`,
 				return err
 			}
 			defer t.Close()
-			text, err := query(t, at, format, list, output == "json")
+			var text string
+			if format != "" {
+				text, err = fill(t, format, c.ErrOrStderr())
+			} else {
+				text, err = query(t, at, list, output == "json")
+			}
 			if err != nil {
 				return err
 			}
@@ -54,7 +63,22 @@ Strings are printed bare, all else as JSON; --output json quotes strings too.`,
 	return c
 }
 
-func query(t *tree.Tree, at, format string, list, asJSON bool) (string, error) {
+// fill fills in a template. What is not known is said on warn and is no error:
+// callers of upstream have the rest.
+func fill(t *tree.Tree, template string, warn io.Writer) (string, error) {
+	doc, err := command.InstanceData(t)
+	if err != nil {
+		return "", err
+	}
+	text, missing, err := command.Format(doc, template)
+	if len(missing) > 0 {
+		fmt.Fprintf(warn, "warning: template: instance-data has no %s; %s stands there instead\n",
+			strings.Join(missing, ", "), jinja.MissingPrefix+missing[0])
+	}
+	return text, err
+}
+
+func query(t *tree.Tree, at string, list, asJSON bool) (string, error) {
 	if at == "userdata" || at == "vendordata" {
 		file := map[string]string{"userdata": "user-data.txt", "vendordata": "vendor-data.txt"}[at]
 		b, err := t.ReadFile(state.Instance + "/" + file)
@@ -67,8 +91,6 @@ func query(t *tree.Tree, at, format string, list, asJSON bool) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case format != "":
-		return command.Format(doc, format)
 	case list:
 		keys, err := command.ListKeys(doc, at)
 		if asJSON && err == nil {

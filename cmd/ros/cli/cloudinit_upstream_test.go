@@ -35,6 +35,28 @@ func TestCallersOfUpstreamFindItsCommands(t *testing.T) {
 	}
 }
 
+func TestQueryFillsInATemplateAndWarnsOfWhatIsMissing(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, state.InstanceData)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(`{"v1": {"instance_id": "i-1"}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out, warn bytes.Buffer
+	c := newUpstream(Programs{})
+	c.SetOut(&out)
+	c.SetErr(&warn)
+	c.SetArgs([]string{"query", "--root", dir, "--format", "{{ v1.instance_id }} {{ v1.missing }}"})
+	if err := c.ExecuteContext(t.Context()); err != nil || out.String() != "i-1 CI_MISSING_JINJA_VAR/missing\n" {
+		t.Errorf("query printed %q, %v", out.String(), err)
+	}
+	if want := "warning: template: instance-data has no missing; CI_MISSING_JINJA_VAR/missing stands there instead\n"; warn.String() != want {
+		t.Errorf("query warned %q, want %q", warn.String(), want)
+	}
+}
+
 func TestModulesRunThePhaseTheyName(t *testing.T) {
 	var got []string
 	p := Programs{Execute: func(_ context.Context, args []string) int {
