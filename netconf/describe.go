@@ -46,6 +46,7 @@ type DocLink struct {
 	IPv6Mode       string            `json:"ipv6_mode,omitempty"`
 	AcceptRA       *bool             `json:"accept_ra,omitempty"`
 	IPv4LL         bool              `json:"ipv4ll,omitempty"`
+	IPv6LL         *bool             `json:"ipv6ll,omitempty"`
 	Optional       bool              `json:"optional,omitempty"`
 	WakeOnLAN      bool              `json:"wake_on_lan,omitempty"`
 	Manual         bool              `json:"manual,omitempty"`
@@ -103,7 +104,7 @@ func docLink(t Target, names idNames) DocLink {
 	l := DocLink{
 		ID: c.ID, Name: t.Name, Device: t.Device, Kind: c.Kind, Match: c.Match, SetName: c.Name != "", MAC: c.MAC, MTU: c.MTU,
 		DHCP4: c.DHCP4, DHCP6: c.DHCP6, DHCP4Overrides: c.DHCP4Overrides, DHCP6Overrides: c.DHCP6Overrides,
-		IPv6Mode: c.IPv6Mode, AcceptRA: c.AcceptRA, IPv4LL: c.IPv4LL, Optional: c.Optional, WakeOnLAN: c.WakeOnLAN,
+		IPv6Mode: c.IPv6Mode, AcceptRA: c.AcceptRA, IPv4LL: c.IPv4LL, IPv6LL: c.IPv6LL, Optional: c.Optional, WakeOnLAN: c.WakeOnLAN,
 		Manual: c.Manual, Addresses: notNil(c.Addresses), Routes: notNil(c.Routes), DNS: c.DNS,
 		VLANID: c.VLANID, PreUp: c.PreUp, PostUp: c.PostUp,
 	}

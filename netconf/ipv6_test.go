@@ -33,6 +33,26 @@ func TestUpTakesAnIPv6Lease(t *testing.T) {
 	await(t, "the advertised default route", func() bool { return has(t, "-6", "route", "default via fe80::") })
 }
 
+func TestALinkWithoutIPv6IsOnOnlyTheOther(t *testing.T) {
+	newWire(t, "eth0", "2001:db8:6::1/64")
+	local := func() bool { return has(t, "-6", "addr", "show", "eth0", "fe80::") }
+	ip(t, "link", "set", "eth0", "up")
+	await(t, "an address of fe80::/10", local)
+	no := false
+	settle(t, links(network.Link{ID: "eth0", Kind: network.Physical, IPv6LL: &no, Addresses: prefixes("10.6.0.2/24")}))
+	if local() {
+		t.Errorf("addresses = %s", ip(t, "-6", "addr", "show", "eth0"))
+	}
+	// Nor does it come back with the carrier.
+	ip(t, "link", "set", "eth0", "down")
+	ip(t, "link", "set", "eth0", "up")
+	if local() {
+		t.Errorf("addresses after the link was down = %s", ip(t, "-6", "addr", "show", "eth0"))
+	}
+	settle(t, links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("10.6.0.2/24")}))
+	await(t, "an address of fe80::/10", local)
+}
+
 func TestAStatelessServerGivesNamesOnly(t *testing.T) {
 	w := newWire(t, "eth0", "2001:db8:2::1/64")
 	w.dnsmasq(t, "--enable-ra", "--dhcp-range=2001:db8:2::,ra-stateless", "--dhcp-option=option6:dns-server,[2001:db8:2::53]")

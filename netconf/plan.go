@@ -244,6 +244,9 @@ func (p *planner) addAddresses(l Link) {
 		}
 	}
 	for _, a := range l.Addresses {
+		if cur := p.current(l); cur != nil && !p.down[l.Name] && slices.Contains(cur.LinkLocal, a.Prefix) {
+			continue
+		}
 		old, ok := have[a.Prefix.String()]
 		// Lifetimes are renewed; what was leased and is static now is made so.
 		if !ok || otherLifetime(old, a) {
@@ -341,7 +344,18 @@ func (p *planner) removals() {
 
 func (p *planner) removeAddresses(l Link) {
 	cur := p.current(l)
-	if cur == nil || l.Keep {
+	if cur == nil {
+		return
+	}
+	// The kernel makes none any more, and keeps those that it has made.
+	if slices.Contains(l.Sysctls, Option{addrGenMode, "1"}) && !p.down[l.Name] {
+		for _, a := range cur.LinkLocal {
+			if !slices.ContainsFunc(l.Addresses, func(w Addr) bool { return w.Prefix == a }) {
+				p.add(Op{Verb: AddrDel, Dev: l.Name, Addr: Addr{Prefix: a}})
+			}
+		}
+	}
+	if l.Keep {
 		return
 	}
 	for _, a := range cur.Addresses {

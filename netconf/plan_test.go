@@ -58,6 +58,11 @@ func links(l ...network.Link) *network.Config { return &network.Config{Links: l}
 
 func TestPlan(t *testing.T) {
 	old := card("eth0", "52:54:00:00:00:01", "10.0.0.5/24")
+	no := false
+	local := card("eth0", "52:54:00:00:00:01")
+	local.LinkLocal = prefixes("fe80::1/64")
+	mute := local
+	mute.Sysctls = []Option{{acceptRA, "0"}, {addrGenMode, "1"}}
 	old.Routes = []Route{{Route: route("0.0.0.0/0", "10.0.0.1")}}
 	bond := network.Link{ID: "bond0", Kind: network.Bond, Members: []string{"eth0", "eth1"}, Parameters: map[string]string{"mode": "802.3ad", "lacp-rate": "fast", "mii-monitor-interval": "100"}, Addresses: prefixes("10.0.0.6/24")}
 	made := Link{Name: "vlan7", Kind: network.VLAN, Parent: "eth0", VLANID: 7, Ours: true, Up: true}
@@ -137,6 +142,15 @@ link set eth0 name eth1
 link set reneth1 name eth0
 link set eth1 up
 link set eth0 up`},
+		{"ALinkWithoutLinkLocalAddressesLosesTheOneItHas", []Link{lo(), local},
+			links(network.Link{ID: "eth0", Kind: network.Physical, DHCP4: true, IPv6LL: &no}), `
+sysctl net/ipv6/conf/eth0/accept_ra=0
+sysctl net/ipv6/conf/eth0/addr_gen_mode=1
+addr del fe80::1/64 dev eth0`},
+		{"ALinkThatMayHaveThemAgainHearsRoutersAgain", []Link{lo(), mute},
+			links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("fe80::1/64")}), `
+sysctl net/ipv6/conf/eth0/accept_ra=1
+sysctl net/ipv6/conf/eth0/addr_gen_mode=0`},
 		{"ARuleIsNumbered", []Link{lo()}, &network.Config{Rules: []network.Rule{{From: netip.MustParsePrefix("10.0.0.7/24"), Table: 7}}}, `
 rule add from 10.0.0.0/24 priority 10000 table 7`},
 	} {

@@ -26,6 +26,12 @@ const (
 	protoDHCP   = unix.RTPROT_DHCP
 )
 
+// addrGenMode is how the kernel makes link-local addresses: 0 from the MAC, 1 not
+// at all.
+const addrGenMode = "ipv6/addr_gen_mode"
+
+const acceptRA = "ipv6/accept_ra"
+
 // Read asks the kernel what there is. What the kernel keeps for itself is left
 // out: link-local and autoconfigured IPv6 addresses, routes that come with an
 // address, routes of router advertisements and of other programs.
@@ -90,7 +96,7 @@ func readLink(l netlink.Link, names map[int]string) Link {
 	if out.Master != "" {
 		out.PortOptions = readOptions(a.Name, "brport", []string{"path_cost", "priority"})
 	}
-	for _, k := range []string{"ipv6/accept_ra", "ipv6/autoconf", "ipv6/disable_ipv6", "ipv6/use_tempaddr"} {
+	for _, k := range []string{acceptRA, "ipv6/autoconf", "ipv6/disable_ipv6", "ipv6/use_tempaddr", addrGenMode} {
 		family, key, _ := strings.Cut(k, "/")
 		if b, err := os.ReadFile(filepath.Join(procNet, family, "conf", a.Name, key)); err == nil {
 			out.Sysctls = append(out.Sysctls, Option{k, strings.TrimSpace(string(b))})
@@ -127,7 +133,14 @@ func readAddresses(s *State, at map[int]int) error {
 			continue
 		}
 		p, ok := prefixOf(a.IPNet)
-		if !ok || kernelsOwn(a, p) {
+		if !ok {
+			continue
+		}
+		if p.Addr().Is6() && p.Addr().IsLinkLocalUnicast() && a.Flags&unix.IFA_F_PERMANENT != 0 {
+			s.Links[i].LinkLocal = append(s.Links[i].LinkLocal, p)
+			continue
+		}
+		if advertised(a, p) {
 			continue
 		}
 		out := Addr{Prefix: p}
@@ -140,17 +153,11 @@ func readAddresses(s *State, at map[int]int) error {
 	return nil
 }
 
-// kernelsOwn are the addresses that the kernel gives a link by itself:
-// link-local ones, and those of router advertisements. What DHCPv6 gave has a
-// lifetime as well, but we add that without a prefix route.
-func kernelsOwn(a netlink.Addr, p netip.Prefix) bool {
-	if !p.Addr().Is6() {
-		return false
-	}
-	if p.Addr().IsLinkLocalUnicast() && a.Flags&unix.IFA_F_PERMANENT != 0 {
-		return true
-	}
-	return a.Flags&unix.IFA_F_PERMANENT == 0 && a.Flags&unix.IFA_F_NOPREFIXROUTE == 0
+// advertised says that the kernel took the address from a router's
+// advertisement. What DHCPv6 gave has a lifetime as well, but we add that
+// without a prefix route.
+func advertised(a netlink.Addr, p netip.Prefix) bool {
+	return p.Addr().Is6() && a.Flags&unix.IFA_F_PERMANENT == 0 && a.Flags&unix.IFA_F_NOPREFIXROUTE == 0
 }
 
 func readRoutes(s *State, at map[int]int) error {

@@ -57,6 +57,8 @@ type Link struct {
 	Carrier      bool   `json:"carrier,omitempty"`
 	// Ours: we made the link, so we may remove it.
 	Ours bool `json:"ours,omitempty"`
+	// LinkLocal are the IPv6 addresses that the kernel gave the link itself.
+	LinkLocal []netip.Prefix `json:"link_local,omitempty"`
 }
 
 // An Option is a name and a value. Order matters to the kernel, so these are

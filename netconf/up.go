@@ -236,7 +236,7 @@ func (m *machine) ways(t Target) []way {
 	if len(c.Addresses) > 0 {
 		out = append(out, way{func(ctx context.Context) LinkRecord { return static(ctx, t) }, c.Optional})
 	}
-	if (c.DHCP4 || c.IPv6Mode == "slaac") && !off(c.AcceptRA) {
+	if (c.DHCP4 || c.IPv6Mode == "slaac") && !off(c.AcceptRA) && !off(c.IPv6LL) {
 		out = append(out, way{func(ctx context.Context) LinkRecord { return autoconf(ctx, t.Name) }, c.Optional || c.IPv6Mode != "slaac"})
 	}
 	return out

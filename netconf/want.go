@@ -139,21 +139,31 @@ func (n idNames) of(id string) []string {
 	return []string{id}
 }
 
-// sysctls say whether the link hears routers' advertisements. Now is the device as
-// it is, if there is one.
+// sysctls say whether the link hears routers' advertisements and has an address
+// of fe80::/10. Now is the device as it is, if there is one.
 func sysctls(c network.Link, now *Link) []Option {
-	ra := func(v string) []Option { return []Option{{"ipv6/accept_ra", v}} }
+	var out []Option
+	has := func(o Option) bool { return now != nil && slices.Contains(now.Sysctls, o) }
+	// It was told to do without link-local addresses, and is not any more.
+	back := has(Option{addrGenMode, "1"}) && !off(c.IPv6LL)
 	switch {
 	// 2 also accepts while the machine forwards, which Docker makes it do. A link
 	// that hears them now shall not become deaf then.
-	case c.AcceptRA == nil && c.DHCP4 && now != nil && slices.Contains(now.Sysctls, ra("1")[0]):
-		return ra("2")
 	case c.AcceptRA != nil && *c.AcceptRA, c.AcceptRA == nil && (c.DHCP6 || c.IPv6Mode != ""):
-		return ra("2")
-	case c.AcceptRA != nil:
-		return ra("0")
+		out = append(out, Option{acceptRA, "2"})
+	case c.AcceptRA != nil || off(c.IPv6LL):
+		out = append(out, Option{acceptRA, "0"})
+	case c.DHCP4 && has(Option{acceptRA, "1"}):
+		out = append(out, Option{acceptRA, "2"})
+	case back && has(Option{acceptRA, "0"}):
+		out = append(out, Option{acceptRA, "1"})
 	}
-	return nil
+	if off(c.IPv6LL) {
+		out = append(out, Option{addrGenMode, "1"})
+	} else if back {
+		out = append(out, Option{addrGenMode, "0"})
+	}
+	return out
 }
 
 // members puts the links below a bond or bridge into it.

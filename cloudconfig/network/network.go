@@ -67,9 +67,11 @@ type Link struct {
 	DHCP4Overrides Overrides `json:"dhcp4_overrides,omitzero"`
 	DHCP6Overrides Overrides `json:"dhcp6_overrides,omitzero"`
 	// AcceptRA: nil leaves the kernel's own setting.
-	AcceptRA  *bool          `json:"accept_ra,omitempty"`
-	IPv6Mode  string         `json:"ipv6_mode,omitempty"` // slaac, dhcp-stateless, dhcp-stateful
-	IPv4LL    bool           `json:"ipv4ll,omitempty"`
+	AcceptRA *bool  `json:"accept_ra,omitempty"`
+	IPv6Mode string `json:"ipv6_mode,omitempty"` // slaac, dhcp-stateless, dhcp-stateful
+	IPv4LL   bool   `json:"ipv4ll,omitempty"`
+	// IPv6LL: false is no address of fe80::/10; nil leaves it to the kernel.
+	IPv6LL    *bool          `json:"ipv6ll,omitempty"`
 	Addresses []netip.Prefix `json:"addresses,omitempty"`
 	Routes    []Route        `json:"routes,omitempty"`
 	DNS       DNS            `json:"dns,omitzero"`

@@ -265,6 +265,38 @@ func TestVersion2ComesBackAsItWas(t *testing.T) {
 	}
 }
 
+func TestLinkLocalAddressesAreThoseOfTheList(t *testing.T) {
+	yes, no := true, false
+	for _, tt := range []struct {
+		list, written, warning string
+		four                   bool
+		six                    *bool
+	}{
+		{"null", "", "", false, nil},
+		{"[]", " []", "", false, &no},
+		{"[ipv4]", "\n      - ipv4", "", true, &no},
+		{"[ipv6]", "\n      - ipv6", "", false, &yes},
+		{"[ipv4, ipv6]", "\n      - ipv4\n      - ipv6", "", true, &yes},
+		{"[], dhcp6: true", " []", "3:19: warning: ethernets.a.link-local: dhcp6 asks from an address of fe80::/10: add ipv6 here, or it gets no answer", false, &no},
+		{"[ipv5]", "", `3:20: ethernets.a.link-local[0]: "ipv5" is not known here; did you mean ipv4?`, false, nil},
+	} {
+		cfg, problems := FromV1V2([]byte("version: 2\nethernets:\n  a: {link-local: " + tt.list + "}\n"))
+		said := ""
+		for _, p := range problems {
+			said += p.String()
+		}
+		if said != tt.warning {
+			t.Errorf("link-local: %s: problems = %s, want %s", tt.list, said, tt.warning)
+		}
+		if diff := cmp.Diff(Link{ID: "a", Kind: Physical, IPv4LL: tt.four, IPv6LL: tt.six, DHCP6: cfg.Links[0].DHCP6}, cfg.Links[0]); diff != "" {
+			t.Errorf("link-local: %s (-want +got):\n%s", tt.list, diff)
+		}
+		if got := strings.TrimSuffix(body(cfg), "\nversion: 2"); tt.written != "" && !strings.HasSuffix(got, "link-local:"+tt.written) || tt.written == "" && strings.Contains(got, "link-local") {
+			t.Errorf("link-local: %s is written as\n%s", tt.list, got)
+		}
+	}
+}
+
 func TestWhatOthersWriteInVersion2IsUnderstood(t *testing.T) {
 	cfg, problems := FromV1V2([]byte(`
 version: 2

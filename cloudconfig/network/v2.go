@@ -137,7 +137,7 @@ func (r *v2) common(v value, l *Link) {
 	l.AcceptRA, l.Optional = v.get("accept-ra").yes(), v.get("optional").isTrue()
 	mode := v.get("activation-mode").text()
 	l.Manual = mode == "manual" || mode == "off"
-	l.IPv4LL = slices.Contains(v.get("link-local").words(), "ipv4")
+	v.get("link-local").linkLocal(l)
 	for _, a := range v.get("addresses").items() {
 		// An address may have options: {10.0.0.1/24: {label: x}}.
 		if a.is(yaml.MappingNode) && len(a.n.Content) > 0 {
@@ -153,6 +153,29 @@ func (r *v2) common(v value, l *Link) {
 	r.routes(v, l)
 	for _, item := range v.get("routing-policy").list() {
 		r.rule(item)
+	}
+}
+
+// linkLocal reads which families take addresses that hold on the link only. It
+// is the IPv6 one that a link has unless the list leaves it out.
+func (v value) linkLocal(l *Link) {
+	if !v.there() {
+		return
+	}
+	six := false
+	for _, item := range v.items() {
+		switch item.oneOf("ipv4", "ipv6") {
+		case "ipv4":
+			l.IPv4LL = true
+		case "ipv6":
+			six = true
+		default: // A mistake; it costs nobody an address.
+			return
+		}
+	}
+	l.IPv6LL = &six
+	if !six && l.DHCP6 {
+		v.warnf("dhcp6 asks from an address of fe80::/10: add ipv6 here, or it gets no answer")
 	}
 }
 

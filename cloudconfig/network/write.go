@@ -77,7 +77,7 @@ func (l *Link) entry() map[string]any {
 	set("optional", true, l.Optional)
 	set("wakeonlan", true, l.WakeOnLAN)
 	set("activation-mode", "manual", l.Manual)
-	set("link-local", []string{"ipv4", "ipv6"}, l.IPv4LL)
+	set("link-local", l.linkLocal(), l.IPv4LL || l.IPv6LL != nil)
 	if l.AcceptRA != nil {
 		e["accept-ra"] = *l.AcceptRA
 	} else {
@@ -107,6 +107,17 @@ func (l *Link) entry() map[string]any {
 	}
 	set("addresses", addresses, len(addresses) > 0)
 	return e
+}
+
+func (l *Link) linkLocal() []string {
+	out := []string{}
+	if l.IPv4LL {
+		out = append(out, "ipv4")
+	}
+	if l.IPv6LL == nil || *l.IPv6LL {
+		out = append(out, "ipv6")
+	}
+	return out
 }
 
 // TypedParameters gives the parameters of a bond or bridge the types that

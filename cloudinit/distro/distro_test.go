@@ -33,11 +33,13 @@ func machine(t *testing.T, files ...string) *tree.Tree {
 	return tr
 }
 
+var no = false
+
 // two is a machine with a static card, a VLAN on it, and one with DHCP.
 var two = &network.Config{
 	DNS: network.DNS{Nameservers: []string{"192.0.2.53"}},
 	Links: []network.Link{
-		{ID: "eth0", Kind: network.Physical, Name: "eth0", Match: network.Match{MAC: "02:00:00:00:00:01"}, MTU: 9000,
+		{ID: "eth0", Kind: network.Physical, Name: "eth0", Match: network.Match{MAC: "02:00:00:00:00:01"}, MTU: 9000, IPv6LL: &no,
 			Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24"), netip.MustParsePrefix("2001:db8::7/64")},
 			Routes:    []network.Route{{To: netip.MustParsePrefix("0.0.0.0/0"), Via: netip.MustParseAddr("192.0.2.1"), Metric: 100}}},
 		{ID: "eth1", Kind: network.Physical, DHCP4: true, Optional: true},
@@ -54,7 +56,7 @@ func TestEachSystemGetsItsOwnWords(t *testing.T) {
 	}{
 		{"netplan", []string{"usr/sbin/netplan", "etc/network/x", "sbin/ifup"}, "/etc/netplan/50-cloud-init.yaml", []string{"ethernets:", "192.0.2.7/24", "vlans:"}},
 		{"systemd-networkd", []string{"etc/systemd/system/multi-user.target.wants/systemd-networkd.service"}, "/etc/systemd/network/10-cloud-init-eth0.network",
-			[]string{"PermanentMACAddress=02:00:00:00:00:01", "Address=192.0.2.7/24", "Gateway=192.0.2.1", "VLAN=eth0.7", "DNS=192.0.2.53", "MTUBytes=9000", "DHCP=no"}},
+			[]string{"PermanentMACAddress=02:00:00:00:00:01", "Address=192.0.2.7/24", "Gateway=192.0.2.1", "VLAN=eth0.7", "DNS=192.0.2.53", "MTUBytes=9000", "DHCP=no", "LinkLocalAddressing=no"}},
 		{"ifupdown", []string{"etc/network/x", "sbin/ifup"}, "/etc/network/interfaces.d/50-cloud-init",
 			[]string{"auto eth0\niface eth0 inet static\n    address 192.0.2.7/24\n", "iface eth0 inet6 static", "ip route add 0.0.0.0/0 via 192.0.2.1 dev eth0 metric 100",
 				"allow-hotplug eth1\niface eth1 inet dhcp\n", "vlan-raw-device eth0"}},

@@ -122,7 +122,7 @@ func networkSection(c *network.Config, l network.Link) section {
 	if l.AcceptRA != nil {
 		n.add("IPv6AcceptRA", *l.AcceptRA, true)
 	}
-	n.add("LinkLocalAddressing", "yes", l.IPv4LL)
+	n.add("LinkLocalAddressing", linkLocal(l), l.IPv4LL || l.IPv6LL != nil)
 	for _, a := range l.Addresses {
 		n.add("Address", a, true)
 	}
@@ -138,6 +138,19 @@ func networkSection(c *network.Config, l network.Link) section {
 		n.add("Bond", name(o), o.Kind == network.Bond && member)
 	}
 	return n
+}
+
+func linkLocal(l network.Link) string {
+	six := l.IPv6LL == nil || *l.IPv6LL
+	switch {
+	case l.IPv4LL && six:
+		return "yes"
+	case l.IPv4LL:
+		return "ipv4"
+	case six:
+		return "ipv6"
+	}
+	return "no"
 }
 
 func routeSection(r network.Route) section {
