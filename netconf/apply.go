@@ -274,6 +274,9 @@ func applyRule(o Op) error {
 		r.Priority = o.Rule.Priority
 	}
 	r.Family = netlink.FAMILY_V4
+	if o.Rule.Specific {
+		r.SuppressPrefixlen = 0
+	}
 	if o.Rule.From.IsValid() {
 		r.Src = ipNet(o.Rule.From.Masked())
 	}

@@ -146,11 +146,51 @@ func TestAnswersLeaveByTheLinkThatTheQuestionCameIn(t *testing.T) {
 			t.Errorf("ping from %s to %s: %s\nrules: %s", from, own, out, ip(t, "rule"))
 		}
 	}
-	// A card that goes takes its rule and its table along.
+	// What the machine has beside, as a network of containers, is answered there.
+	newWire(t, "box0")
+	ip(t, "addr", "add", "10.9.0.1/24", "dev", "box0")
+	ip(t, "link", "set", "box0", "up")
+	own := leaseOn(r.status(t).Links, "eth2").Address.Addr().String()
+	if got := ip(t, "route", "get", "10.9.0.7", "from", own); !strings.Contains(got, "dev box0") {
+		t.Errorf("from %s to a container: %s", own, got)
+	}
+	// A card that goes takes its rules and its table along.
 	ip(t, "link", "del", "eth1")
 	await(t, "the link to be forgotten", func() bool {
 		return !slices.ContainsFunc(r.status(t).Links, func(l StatusLink) bool { return l.Name == "eth1" }) && strings.Count(ip(t, "rule"), "lookup 100") == 1
 	})
+}
+
+// TestAnswersOfIPv6LeaveByTheLinkThatTheQuestionCameIn is the same with routers
+// that advertise, which a machine hears at any time.
+func TestAnswersOfIPv6LeaveByTheLinkThatTheQuestionCameIn(t *testing.T) {
+	cfg := &network.Config{}
+	names := []string{"eth0", "eth1", "eth2"}
+	for i, link := range names {
+		n := string(rune('1' + i))
+		w := newWire(t, link, "2001:db8:5"+n+"::1/64")
+		ip(t, "-n", w.ns, "addr", "add", "2001:db8:ff:"+n+"::1/128", "dev", "lo")
+		// Who says later that it is no router is forgotten as one.
+		ip(t, "netns", "exec", w.ns, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+		w.dnsmasq(t, "--enable-ra", "--dhcp-range=2001:db8:5"+n+"::,ra-only")
+		cfg.Links = append(cfg.Links, network.Link{ID: link, Kind: network.Physical, IPv6Mode: "slaac"})
+	}
+	serve(t, Settings{Network: cfg, KeepHostname: true}, "")
+	rules := func() int { return strings.Count(ip(t, "-6", "rule"), "lookup 100") }
+	await(t, "rules for each link", func() bool { return rules() == len(names) })
+	for i, link := range names {
+		n := string(rune('1' + i))
+		own := strings.Fields(ip(t, "-6", "rule", "show", "table", "100"+n))[2]
+		if !netip.MustParsePrefix("2001:db8:5" + n + "::/64").Contains(netip.MustParseAddr(own)) {
+			t.Fatalf("rules of %s: %s", link, ip(t, "-6", "rule"))
+		}
+		from := "2001:db8:ff:" + n + "::1"
+		await(t, "an answer from "+own+" to "+from, func() bool {
+			return exec.Command("ip", "netns", "exec", "ns-"+link, "ping", "-c1", "-W1", "-I", from, own).Run() == nil
+		})
+	}
+	ip(t, "link", "del", "eth1")
+	await(t, "the rule to go with its link", func() bool { return rules() == len(names)-1 })
 }
 
 func TestACardThatIsUnpluggedLeavesNothingBehind(t *testing.T) {

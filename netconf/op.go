@@ -178,5 +178,8 @@ func RuleString(r network.Rule) string {
 		add("priority", r.Priority)
 	}
 	add("table", r.Table)
+	if r.Specific {
+		add("suppress_prefixlength", 0)
+	}
 	return strings.Join(parts, " ")
 }

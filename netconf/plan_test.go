@@ -191,11 +191,52 @@ func TestASecondLeaseAnswersByItsOwnLink(t *testing.T) {
 addr add 10.1.0.5/24 dev eth1
 route replace default via 10.0.0.1 metric 100 dev eth0
 route replace default via 10.1.0.1 metric 200 dev eth1
-route replace default via 10.1.0.1 table 1002 dev eth1
+route replace default via 10.1.0.1 table 2002 dev eth1
 route replace 10.1.0.0/24 table 1002 scope link dev eth1
-rule add from 10.1.0.5/32 priority 10000 table 1002`
+rule add from 10.1.0.5/32 priority 10000 table 1002
+rule add from 10.1.0.5/32 priority 10001 table 254 suppress_prefixlength 0
+rule add from 10.1.0.5/32 priority 10002 table 2002`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Plan() (-want +got):\n%s", diff)
+	}
+}
+
+func TestTwoAdvertisedNetworksAnswerByTheirOwnLinks(t *testing.T) {
+	yes, no := true, false
+	with := func(name, mac, network, router, addr string) Link {
+		l := card(name, mac)
+		l.Sysctls = []Option{{acceptRA, "2"}}
+		l.Advertised = Advertised{Router: netip.MustParseAddr(router), Networks: prefixes(network), Addresses: []netip.Addr{netip.MustParseAddr(addr)}}
+		return l
+	}
+	have := State{Links: []Link{lo(), with("eth0", "52:54:00:00:00:01", "2001:db8:1::/64", "fe80::1", "2001:db8:1::a"), with("eth1", "52:54:00:00:00:02", "2001:db8:2::/64", "fe80::2", "2001:db8:2::a")}}
+	cfg := links(network.Link{ID: "eth0", Kind: network.Physical, AcceptRA: &yes},
+		network.Link{ID: "eth1", Kind: network.Physical, AcceptRA: &yes, Addresses: prefixes("2001:db8:2::7/128"), Routes: []network.Route{{To: prefixes("2001:db8:2::/64")[0], Table: 101}}})
+	cfg.Rules = []network.Rule{{From: prefixes("2001:db8:2::7/128")[0], Table: 101}}
+	got, _ := steps(cfg, have, nil)
+	want := `addr add 2001:db8:2::7/128 dev eth1
+route replace ::/0 via fe80::1 table 2001 dev eth0
+route replace 2001:db8:1::/64 table 1001 dev eth0
+route replace 2001:db8:2::/64 table 101 dev eth1
+route replace ::/0 via fe80::2 table 2002 dev eth1
+route replace 2001:db8:2::/64 table 1002 dev eth1
+rule add from 2001:db8:2::7/128 priority 10000 table 101
+rule add from 2001:db8:1::a/128 priority 10001 table 1001
+rule add from 2001:db8:1::a/128 priority 10002 table 254 suppress_prefixlength 0
+rule add from 2001:db8:1::a/128 priority 10003 table 2001
+rule add from 2001:db8:2::7/128 priority 10004 table 1002
+rule add from 2001:db8:2::7/128 priority 10005 table 254 suppress_prefixlength 0
+rule add from 2001:db8:2::7/128 priority 10006 table 2002
+rule add from 2001:db8:2::a/128 priority 10007 table 1002
+rule add from 2001:db8:2::a/128 priority 10008 table 254 suppress_prefixlength 0
+rule add from 2001:db8:2::a/128 priority 10009 table 2002`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Plan() (-want +got):\n%s", diff)
+	}
+	// One network is the main table's business.
+	cfg.Links[0].DHCP6Overrides.UseRoutes = &no
+	if got, _ := steps(cfg, have, nil); strings.Contains(got, "table 100") {
+		t.Errorf("Plan() = %s", got)
 	}
 }
 

@@ -33,8 +33,9 @@ const addrGenMode = "ipv6/addr_gen_mode"
 const acceptRA = "ipv6/accept_ra"
 
 // Read asks the kernel what there is. What the kernel keeps for itself is left
-// out: link-local and autoconfigured IPv6 addresses, routes that come with an
-// address, routes of router advertisements and of other programs.
+// out of Addresses and Routes: link-local and autoconfigured IPv6 addresses,
+// routes that come with an address, routes of router advertisements and of other
+// programs.
 func Read() (State, error) {
 	links, err := netlink.LinkList()
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
@@ -141,6 +142,8 @@ func readAddresses(s *State, at map[int]int) error {
 			continue
 		}
 		if advertised(a, p) {
+			ra := &s.Links[i].Advertised
+			ra.Addresses = append(ra.Addresses, p.Addr())
 			continue
 		}
 		out := Addr{Prefix: p}
@@ -168,6 +171,9 @@ func readRoutes(s *State, at map[int]int) error {
 		return fmt.Errorf("list routes: %w", err)
 	}
 	for _, r := range routes {
+		if i, ok := at[r.LinkIndex]; ok && ofTheKernel6(r) {
+			s.Links[i].Advertised.add(r)
+		}
 		if r.Table == unix.RT_TABLE_LOCAL || r.Protocol != protoStatic && r.Protocol != protoDHCP {
 			continue
 		}
@@ -181,6 +187,27 @@ func readRoutes(s *State, at map[int]int) error {
 		}
 	}
 	return nil
+}
+
+// ofTheKernel6 are the main table's routes of IPv6 that nobody set: those that
+// routers advertise, and those that come with an address.
+func ofTheKernel6(r netlink.Route) bool {
+	return r.Family == netlink.FAMILY_V6 && r.Table == unix.RT_TABLE_MAIN && r.Type == unix.RTN_UNICAST &&
+		(r.Protocol == unix.RTPROT_RA || r.Protocol == unix.RTPROT_KERNEL) &&
+		(r.Dst == nil || !r.Dst.IP.IsLinkLocalUnicast() && !r.Dst.IP.IsMulticast())
+}
+
+func (ra *Advertised) add(r netlink.Route) {
+	route, ok := readRoute(r)
+	switch {
+	case !ok:
+	case route.Via.IsValid():
+		if route.To.Bits() == 0 && !ra.Router.IsValid() {
+			ra.Router = route.Via
+		}
+	case route.To.Bits() < 128:
+		ra.Networks = append(ra.Networks, route.To)
+	}
 }
 
 // linkless routes lead nowhere, so they belong to no link.
@@ -248,7 +275,7 @@ func readRules() ([]network.Rule, error) {
 			if r.Protocol != protoStatic {
 				continue
 			}
-			rule := network.Rule{Table: r.Table, Priority: max(r.Priority, 0), Mark: int(r.Mark)}
+			rule := network.Rule{Table: r.Table, Priority: max(r.Priority, 0), Mark: int(r.Mark), Specific: r.SuppressPrefixlen == 0}
 			if r.Src != nil {
 				rule.From, _ = prefixOf(r.Src)
 			}

@@ -120,6 +120,11 @@ func (s Service) Run(ctx context.Context) error {
 	if err := netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{ListExisting: true}); err != nil {
 		return fmt.Errorf("watch links: %w", err)
 	}
+	// Routers speak when they like; the kernel hears them before us.
+	routes := make(chan netlink.RouteUpdate, 256)
+	if err := netlink.RouteSubscribe(routes, done); err != nil {
+		return fmt.Errorf("watch routes: %w", err)
+	}
 	if err := r.listen(ctx); err != nil {
 		return err
 	}
@@ -128,13 +133,13 @@ func (s Service) Run(ctx context.Context) error {
 	if err := r.apply(ctx); err != nil {
 		return err
 	}
-	r.loop(ctx, hup, updates)
+	r.loop(ctx, hup, updates, routes)
 	r.stopWorkers()
 	r.wg.Wait()
 	return nil
 }
 
-func (r *run) loop(ctx context.Context, hup <-chan os.Signal, updates <-chan netlink.LinkUpdate) {
+func (r *run) loop(ctx context.Context, hup <-chan os.Signal, updates <-chan netlink.LinkUpdate, routes <-chan netlink.RouteUpdate) {
 	// Links come in bursts: look at them together.
 	var settled <-chan time.Time
 	for {
@@ -163,6 +168,15 @@ func (r *run) loop(ctx context.Context, hup <-chan os.Signal, updates <-chan net
 				continue
 			}
 			if r.link(u) && settled == nil {
+				settled = time.After(100 * time.Millisecond)
+			}
+		case u, ok := <-routes:
+			if !ok {
+				r.Log.Warn("the kernel ended the subscription to routes; what routers say from now on is seen when links change")
+				routes = nil
+				continue
+			}
+			if settled == nil && ofTheKernel6(u.Route) {
 				settled = time.After(100 * time.Millisecond)
 			}
 		case <-settled:

@@ -59,6 +59,17 @@ type Link struct {
 	Ours bool `json:"ours,omitempty"`
 	// LinkLocal are the IPv6 addresses that the kernel gave the link itself.
 	LinkLocal []netip.Prefix `json:"link_local,omitempty"`
+	// Advertised is what the kernel took from routers.
+	Advertised Advertised `json:"advertised,omitzero"`
+}
+
+// An Advertised is what IPv6 routers said of a link's network.
+type Advertised struct {
+	// Router is one that leads everywhere.
+	Router netip.Addr `json:"router,omitzero"`
+	// Networks are reached without a router.
+	Networks  []netip.Prefix `json:"networks,omitempty"`
+	Addresses []netip.Addr   `json:"addresses,omitempty"`
 }
 
 // An Option is a name and a value. Order matters to the kernel, so these are

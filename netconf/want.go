@@ -10,8 +10,12 @@ import (
 
 // Where the rules and tables begin that we number ourselves.
 const (
-	firstRule  = 10000
-	firstTable = 1000
+	firstRule = 10000
+	// A link of its own answers has two tables: one of its networks, one of what
+	// is behind its router.
+	networkTable, routerTable = 1000, 2000
+	// mainTable is the number of the table that there always is.
+	mainTable = 254
 	// dhcpMetric is the metric of the first leased link's routes; each further
 	// link has as much more.
 	dhcpMetric = 100
@@ -30,6 +34,7 @@ func Want(cfg *network.Config, targets []Target, have State, leases map[string]*
 	w.members(targets)
 	w.looseRoutes()
 	w.secondaries(targets, leases)
+	w.advertised(targets)
 	uncollide(w.want.Links)
 	w.rules()
 	return w.want, w.problems
@@ -247,11 +252,61 @@ func (w *wanter) secondaries(targets []Target, leases map[string]*Lease) {
 			continue
 		}
 		l := w.want.link(t.Name)
-		table := firstTable + n
 		l.Routes = append(l.Routes,
-			Route{network.Route{To: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: lease.gateways()[0], Table: table, OnLink: !covers(l, lease.gateways()[0])}, true},
-			Route{network.Route{To: lease.Address.Masked(), Table: table, Scope: "link"}, true})
-		w.want.Rules = append(w.want.Rules, network.Rule{From: netip.PrefixFrom(lease.Address.Addr(), 32), Table: table})
+			Route{network.Route{To: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Via: lease.gateways()[0], Table: routerTable + n, OnLink: !covers(l, lease.gateways()[0])}, true},
+			Route{network.Route{To: lease.Address.Masked(), Table: networkTable + n, Scope: "link"}, true})
+		w.answersBy(lease.Address.Addr(), n)
+	}
+}
+
+// answersBy sends what an address says to the networks of its link, the n-th;
+// else to others that the machine is on, as those of containers; else to the
+// link's router.
+func (w *wanter) answersBy(a netip.Addr, n int) {
+	from := netip.PrefixFrom(a, a.BitLen())
+	w.want.Rules = append(w.want.Rules,
+		network.Rule{From: from, Table: networkTable + n},
+		network.Rule{From: from, Table: mainTable, Specific: true},
+		network.Rule{From: from, Table: routerTable + n})
+}
+
+// advertised does the same for IPv6. The kernel puts what routers advertise into
+// the main table, in no order of links: each has a table of its own then, the
+// first one as well.
+func (w *wanter) advertised(targets []Target) {
+	var routed []Target
+	for _, t := range targets {
+		d, l := w.have.link(t.Device), w.want.link(t.Name)
+		if d != nil && d.Advertised.Router.IsValid() && l != nil && l.Master == "" &&
+			!off(t.Config.DHCP6Overrides.UseRoutes) && !off(t.Config.AcceptRA) && !off(t.Config.IPv6LL) {
+			routed = append(routed, t)
+		}
+	}
+	if len(routed) < 2 {
+		return
+	}
+	for i, t := range routed {
+		l, ra, n := w.want.link(t.Name), w.have.link(t.Device).Advertised, i+1
+		add := func(r network.Route) {
+			if !slices.ContainsFunc(l.Routes, func(have Route) bool { return keyOf(have.Route) == keyOf(r) }) {
+				l.Routes = append(l.Routes, Route{Route: r})
+			}
+		}
+		rule := func(a netip.Addr) {
+			if a.Is6() && !a.IsLinkLocalUnicast() {
+				w.answersBy(a, n)
+			}
+		}
+		add(network.Route{To: netip.PrefixFrom(netip.IPv6Unspecified(), 0), Via: ra.Router, Table: routerTable + n})
+		for _, p := range ra.Networks {
+			add(network.Route{To: p, Table: networkTable + n})
+		}
+		for _, a := range l.Addresses {
+			rule(a.Prefix.Addr())
+		}
+		for _, a := range ra.Addresses {
+			rule(a)
+		}
 	}
 }
 

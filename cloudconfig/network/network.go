@@ -117,6 +117,8 @@ type Rule struct {
 	Table    int          `json:"table,omitempty"`
 	Priority int          `json:"priority,omitempty"`
 	Mark     int          `json:"mark,omitempty"`
+	// Specific: default routes of the table do not count.
+	Specific bool `json:"specific,omitempty"`
 }
 
 // Overrides say what of a DHCP lease to use. Nil means the default: use it.

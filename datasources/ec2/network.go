@@ -119,7 +119,7 @@ func (n nic) subnets(list string) []netip.Prefix {
 // policy lets answers leave by the interface that was asked: each secondary one
 // has a routing table of its own. The router of IPv4 is the one that the
 // interface's lease names, else the first address of the subnet; that of IPv6
-// tells its routes itself.
+// tells of itself, and netconf knows it.
 func (n nic) policy(h *datasources.Host, c *network.Config, i int) {
 	table := 100 + i
 	l := &c.Links[len(c.Links)-1]
