@@ -70,7 +70,11 @@ func TestLoadReadsTheSixLayersInOrder(t *testing.T) {
 		}
 	}
 	want := []string{"os", "oem", "cloud-config.d/boot.yml", "cloud-config.d/network.yml", "local", "cmdline", "cmdline", "metadata"}
-	if diff := cmp.Diff(want, tr.Layers()); diff != "" {
+	var layers []string
+	for _, l := range tr.layers {
+		layers = append(layers, l.Name)
+	}
+	if diff := cmp.Diff(want, layers); diff != "" {
 		t.Error(diff)
 	}
 }

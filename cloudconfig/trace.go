@@ -39,15 +39,6 @@ var ErrNotSet = errors.New("no layer sets it")
 // LeftOut are the names of the layers that were not valid.
 func (tr *Trace) LeftOut() []string { return tr.leftOut }
 
-// Layers are the names of the layers in force, lowest first.
-func (tr *Trace) Layers() []string {
-	names := make([]string, len(tr.layers))
-	for i, l := range tr.layers {
-		names[i] = l.Name
-	}
-	return names
-}
-
 // Unsupported are the keys of cloud-init that somebody set and that do nothing
 // on this operating system, with what to do instead.
 func (tr *Trace) Unsupported() Problems {

@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"rancheros/cloudconfig/modules"
+	"rancheros/cloudconfig/shape"
 )
 
 // notSecret are keys that sound like a secret and are none, with the reason.
@@ -108,18 +109,36 @@ func sameKeys(t *testing.T, path string, typ reflect.Type, m modules.Key) {
 	if !tagged(typ) {
 		return
 	}
-	inShape := m.Shape().AllNames(true)
+	inShape := namesIn(m.Shape(), true)
 	for _, name := range fieldNames(typ) {
 		if !slices.Contains(inShape, name) {
 			t.Errorf("%s.%s is in the type, but not in the shape", path, name)
 		}
 	}
 	inTypes := allNames(typ)
-	for _, name := range m.Shape().AllNames(false) {
+	for _, name := range namesIn(m.Shape(), false) {
 		if !slices.Contains(inTypes, name) {
 			t.Errorf("%s.%s is in the shape, but not in the type", path, name)
 		}
 	}
+}
+
+// namesIn are the names of all keys at any depth and in any alternative; those
+// that are outdated too if asked for.
+func namesIn(s *shape.Shape, outdated bool) []string {
+	if s == nil {
+		return nil
+	}
+	var names []string
+	for _, k := range s.Keys {
+		if k.Shape.Old == "" || outdated {
+			names = append(append(names, k.Name), namesIn(k.Shape, outdated)...)
+		}
+	}
+	for _, a := range append(slices.Concat(s.Any, s.Items), s.Item, s.Rest) {
+		names = append(names, namesIn(a, outdated)...)
+	}
+	return names
 }
 
 func allNames(t reflect.Type) []string {

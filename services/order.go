@@ -63,24 +63,6 @@ func (o *order) waitsFor(name string) []string {
 	return out
 }
 
-// reaches says whether from waits for to, directly or through others.
-func (o *order) reaches(from, to string) bool {
-	seen := map[string]bool{}
-	todo := []string{from}
-	for len(todo) > 0 {
-		name := todo[0]
-		todo = todo[1:]
-		if name == to {
-			return true
-		}
-		if !seen[name] {
-			seen[name] = true
-			todo = append(todo, o.waitsFor(name)...)
-		}
-	}
-	return false
-}
-
 // circle finds services that wait for each other: each for the next, the last
 // for the first.
 func (o *order) circle() []string {

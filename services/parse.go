@@ -63,36 +63,8 @@ func validName(name string) bool {
 	return len(name) > 1 && len(name) <= 128
 }
 
-// ParseAll reads a mapping of names to definitions: rancher.services, or the
-// `services` of a compose file. A service that cannot be read is left out and
-// named in problems.
-func ParseAll(defs *yaml.Node, env Env) (all []Service, problems []error) {
-	ps, err := pairs(defs)
-	if err != nil {
-		return nil, []error{fmt.Errorf("services: %w", err)}
-	}
-	for _, kv := range ps {
-		s, errs := Parse(kv.key, kv.value, env)
-		problems = append(problems, errs...)
-		if s != nil {
-			all = append(all, *s)
-		}
-	}
-	return all, problems
-}
-
 // composeTop are the keys at the top of a compose file that are no service.
 var composeTop = []string{"version", "name", "networks", "volumes", "secrets", "configs", "include"}
-
-// ParseFile reads a service file: of compose's first version, names at the top,
-// or of today's, under `services`.
-func ParseFile(data []byte, env Env) (all []Service, problems []error) {
-	defs, err := FileDefs(data)
-	if err != nil {
-		return nil, []error{err}
-	}
-	return ParseAll(defs, env)
-}
 
 // FileDefs is the mapping of names to definitions in a service file.
 func FileDefs(data []byte) (*yaml.Node, error) {

@@ -3,6 +3,7 @@ package services
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -15,9 +16,9 @@ import (
 // one parses a service of the given keys, with an image.
 func one(t *testing.T, keys string, env Env) (*Service, []error) {
 	t.Helper()
-	all, problems := ParseFile([]byte("test:\n  image: base\n  labels: {io.rancher.os.scope: system}\n"+keys), env)
+	all, problems := parseFile([]byte("test:\n  image: base\n  labels: {io.rancher.os.scope: system}\n"+keys), env)
 	if len(all) != 1 {
-		t.Fatalf("ParseFile() = %d services, problems %v", len(all), problems)
+		t.Fatalf("parseFile() = %d services, problems %v", len(all), problems)
 	}
 	return &all[0], problems
 }
@@ -102,7 +103,7 @@ func TestEnvironmentIsTakenFromConfig(t *testing.T) {
 }
 
 func TestAServiceThatCannotBeReadIsLeftOutAndNamed(t *testing.T) {
-	all, problems := ParseFile([]byte(`
+	all, problems := parseFile([]byte(`
 version: "2"
 services:
   good: {image: base}
@@ -128,7 +129,7 @@ services:
 }
 
 func TestLabelsSayWhatComposeCannot(t *testing.T) {
-	all, _ := ParseFile([]byte(`
+	all, _ := parseFile([]byte(`
 test:
   image: base
   labels:
@@ -163,7 +164,7 @@ func TestTheMachinesOwnServices(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(string(text), "{{VERSION}}", "v1")), &c); err != nil {
 		t.Fatal(err)
 	}
-	all, problems := ParseAll(&c.Rancher.Services, nil)
+	all, problems := parseAll(&c.Rancher.Services, nil)
 	o, circles := newOrder(all)
 	if problems = append(problems, circles...); len(problems) > 0 {
 		t.Fatal(errors.Join(problems...))
@@ -199,7 +200,7 @@ func FuzzParseFile(f *testing.F) {
 	f.Add("services: {b2: {image: &x base, command: *x, <<: {pid: host}}}")
 	f.Add("a1: &a {image: b, <<: *a}")
 	f.Fuzz(func(t *testing.T, text string) {
-		all, _ := ParseFile([]byte(text), Env{"A": "b"})
+		all, _ := parseFile([]byte(text), Env{"A": "b"})
 		for _, s := range all {
 			if s.Hash() == "" {
 				t.Errorf("%q has no hash", s.Name)
@@ -234,4 +235,32 @@ func TestCredentialsAreFoundByRegistry(t *testing.T) {
 			t.Errorf("authFor(%q) = %q, want %q", tt.image, got, tt.want)
 		}
 	}
+}
+
+// parseAll reads a mapping of names to definitions: rancher.services, or the
+// `services` of a compose file. A service that cannot be read is left out and
+// named in problems.
+func parseAll(defs *yaml.Node, env Env) (all []Service, problems []error) {
+	ps, err := pairs(defs)
+	if err != nil {
+		return nil, []error{fmt.Errorf("services: %w", err)}
+	}
+	for _, kv := range ps {
+		s, errs := Parse(kv.key, kv.value, env)
+		problems = append(problems, errs...)
+		if s != nil {
+			all = append(all, *s)
+		}
+	}
+	return all, problems
+}
+
+// parseFile reads a service file: of compose's first version, names at the top,
+// or of today's, under `services`.
+func parseFile(data []byte, env Env) (all []Service, problems []error) {
+	defs, err := FileDefs(data)
+	if err != nil {
+		return nil, []error{err}
+	}
+	return parseAll(defs, env)
 }

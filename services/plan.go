@@ -37,17 +37,6 @@ type Policy struct {
 	NoStart bool
 }
 
-// Plan lists what takes have to want, in an order in which each service comes
-// after those it waits for.
-func Plan(have Have, want Project, policy Policy) ([]Action, []error) {
-	o, problems := newOrder(want.Services)
-	var out []Action
-	for _, name := range o.sorted() {
-		out = append(out, decide(have, o.known[name], policy))
-	}
-	return out, problems
-}
-
 // decide says what is to be done for one service.
 func decide(have Have, s *Service, policy Policy) Action {
 	c, there := have.Containers[s.Name]

@@ -16,9 +16,9 @@ import (
 // project parses services for a test; nothing may be wrong with them.
 func project(t *testing.T, text string) Project {
 	t.Helper()
-	all, problems := ParseFile([]byte(text), nil)
+	all, problems := parseFile([]byte(text), nil)
 	if len(problems) > 0 {
-		t.Fatalf("ParseFile: %v", errors.Join(problems...))
+		t.Fatalf("parseFile: %v", errors.Join(problems...))
 	}
 	return Project{Name: "os", Services: all}
 }
@@ -197,7 +197,7 @@ console: {image: base, labels: {io.rancher.os.console: debian, io.docker.compose
 	edit("pinned", func(c *Container) { c.Labels[labelHash] = "old" })
 	edit("image", func(c *Container) { c.Image = "sha256:1" })
 	edit("console", func(c *Container) { c.Labels[labelConsole] = "default" })
-	actions, problems := Plan(have, p, Policy{Boot: true})
+	actions, problems := plan(have, p, Policy{Boot: true})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -215,7 +215,7 @@ console: {image: base, labels: {io.rancher.os.console: debian, io.docker.compose
 		"replace console: another console is asked for",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("Plan() (-want +got):\n%s", diff)
+		t.Errorf("plan() (-want +got):\n%s", diff)
 	}
 }
 
@@ -270,7 +270,7 @@ func TestDependsOnNetworkDoesNotWaitForARoute(t *testing.T) {
 }
 
 func TestOnHostNeedsNoContainer(t *testing.T) {
-	all, problems := ParseFile([]byte(`aa: {image: none, command: [/bin/sh, -c, "echo $$GREETING; exit 3"], labels: {io.rancher.os.scope: system, io.rancher.os.host: "true"}}`), nil)
+	all, problems := parseFile([]byte(`aa: {image: none, command: [/bin/sh, -c, "echo $$GREETING; exit 3"], labels: {io.rancher.os.scope: system, io.rancher.os.host: "true"}}`), nil)
 	if len(all) != 1 || !all[0].OnHost {
 		t.Fatal(all, problems)
 	}
@@ -282,4 +282,15 @@ func TestOnHostNeedsNoContainer(t *testing.T) {
 	if text, err := os.ReadFile(log); err != nil || string(text) != "hello\n" {
 		t.Errorf("log = %q, %v", text, err)
 	}
+}
+
+// plan lists what takes have to want, in an order in which each service comes
+// after those it waits for.
+func plan(have Have, want Project, policy Policy) ([]Action, []error) {
+	o, problems := newOrder(want.Services)
+	var out []Action
+	for _, name := range o.sorted() {
+		out = append(out, decide(have, o.known[name], policy))
+	}
+	return out, problems
 }

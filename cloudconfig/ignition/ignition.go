@@ -194,13 +194,6 @@ func Parse(ctx context.Context, data []byte, o Options) (*Import, error) {
 	return im, nil
 }
 
-// Validate says whether a config is valid in itself; it fetches nothing. The
-// error is an *InvalidError.
-func Validate(data []byte) ([]Problem, error) {
-	_, _, problems, err := parseAny(data)
-	return problems, err
-}
-
 func (im *Import) problem(at, format string, args ...any) {
 	im.Problems = append(im.Problems, Problem{At: at, Fatal: true, Message: fmt.Sprintf(format, args...)})
 }

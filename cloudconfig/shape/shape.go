@@ -195,21 +195,3 @@ func (s *Shape) Names() []string {
 	}
 	return names
 }
-
-// AllNames are the names of all keys at any depth and in any alternative; those
-// that are outdated too if asked for.
-func (s *Shape) AllNames(outdated bool) []string {
-	if s == nil {
-		return nil
-	}
-	var names []string
-	for _, k := range s.Keys {
-		if k.Shape.Old == "" || outdated {
-			names = append(append(names, k.Name), k.Shape.AllNames(outdated)...)
-		}
-	}
-	for _, a := range append(slices.Concat(s.Any, s.Items), s.Item, s.Rest) {
-		names = append(names, a.AllNames(outdated)...)
-	}
-	return names
-}

@@ -22,12 +22,6 @@ func isGzip(data []byte) bool { return bytes.HasPrefix(data, []byte{0x1f, 0x8b})
 
 func isZstd(data []byte) bool { return bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}) }
 
-// Unpack undoes gzip and zstd, several times over if need be, up to max bytes.
-func Unpack(data []byte, max int64) ([]byte, error) {
-	out, _, err := unpack(data, max)
-	return out, err
-}
-
 func unpack(data []byte, max int64) (out []byte, packed bool, err error) {
 	for range maxPackings {
 		var r io.Reader

@@ -175,16 +175,6 @@ type Problem struct {
 	Message  string `json:"message"`
 }
 
-// Refused is true if a part was left out because it is not good.
-func (r *Result) Refused() bool {
-	for _, p := range r.Problems {
-		if p.Severity == Error {
-			return true
-		}
-	}
-	return false
-}
-
 // Parse reads the input. The error is only set where Options ask for it or the
 // context ends; the result is good then as well.
 func Parse(ctx context.Context, in Input, opts Options) (*Result, error) {

@@ -175,20 +175,3 @@ func (d *DB) Inactive(name string, n int) {
 		row[6] = strconv.Itoa(n)
 	}
 }
-
-// Change sets what of passwd differs and is not empty in u.
-func (d *DB) Change(u User) error {
-	row := d.passwd.find(u.Name)
-	if row == nil {
-		return fmt.Errorf("there is no user %q", u.Name)
-	}
-	for i, s := range map[int]string{4: u.Gecos, 5: u.Home, 6: u.Shell} {
-		if err := checkField("user "+u.Name, s); err != nil {
-			return err
-		}
-		if s != "" {
-			row[i] = s
-		}
-	}
-	return nil
-}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"os/exec"
 	"path"
 	"strings"
@@ -222,6 +221,3 @@ func (t *Target) say(format string, args ...any) {
 	}
 	fmt.Fprintf(t.Console, format+"\n", args...)
 }
-
-// isRoot says whether we may do what only root may.
-func isRoot() bool { return os.Geteuid() == 0 }

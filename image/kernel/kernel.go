@@ -83,9 +83,6 @@ func Name(file string) string {
 	return strings.ReplaceAll(n, "-", "_")
 }
 
-// Has reports whether there is such a module, as a file.
-func (k *Kernel) Has(name string) bool { return k.files[Name(name)] != nil }
-
 // A Selection says which modules are wanted: the named ones and those that
 // match patterns, without the excluded ones, and all that these need. Patterns
 // are as tree.Match takes them, relative to the kernel/ folder. Named modules

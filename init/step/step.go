@@ -17,10 +17,9 @@ import (
 
 // A Step is one thing boot does. Make one with Must or Should.
 type Step[M any] struct {
-	name   string
-	run    func(context.Context, M) error
-	must   bool
-	within time.Duration
+	name string
+	run  func(context.Context, M) error
+	must bool
 }
 
 // Must is a step without which boot cannot go on.
@@ -31,12 +30,6 @@ func Must[M any](name string, run func(context.Context, M) error) Step[M] {
 // Should is a step whose failure is noted and lived with.
 func Should[M any](name string, run func(context.Context, M) error) Step[M] {
 	return Step[M]{name: name, run: run}
-}
-
-// Within bounds a step: its context ends after d.
-func (s Step[M]) Within(d time.Duration) Step[M] {
-	s.within = d
-	return s
 }
 
 // Outcomes of a step.
@@ -106,11 +99,6 @@ func Run[M any](ctx context.Context, r Runner, phase string, m M, steps []Step[M
 
 // watch runs one step and says that it is still running when it does not end.
 func watch[M any](ctx context.Context, r Runner, log *slog.Logger, s Step[M], m M) error {
-	if s.within > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.within)
-		defer cancel()
-	}
 	still := r.Still
 	if still == 0 {
 		still = 10 * time.Second
@@ -149,28 +137,6 @@ func (r Runner) Write(res Result) {
 	}
 	if _, err := r.Record.Write(append(b, '\n')); err != nil {
 		r.Log.Debug("record not written", "err", err)
-	}
-}
-
-// Together is a step func that runs several at once and joins their errors.
-func Together[M any](steps ...Step[M]) func(context.Context, M) error {
-	return func(ctx context.Context, m M) error {
-		errs := make([]error, len(steps))
-		done := make(chan struct{})
-		for i, s := range steps {
-			go func() {
-				defer func() { done <- struct{}{} }()
-				if err := s.run(ctx, m); err != nil {
-					if _, skipped := errors.AsType[skip](err); !skipped {
-						errs[i] = fmt.Errorf("%s: %w", s.name, err)
-					}
-				}
-			}()
-		}
-		for range steps {
-			<-done
-		}
-		return errors.Join(errs...)
 	}
 }
 

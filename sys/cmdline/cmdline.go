@@ -49,28 +49,6 @@ func Parse(line string) Line {
 	return out
 }
 
-// Get is the value of the last word with that key before ` -- `; a word without
-// `=` has the value "".
-func (l Line) Get(key string) (value string, ok bool) {
-	for _, a := range l.Args {
-		if a.Key == key {
-			value, ok = a.Value, true
-		}
-	}
-	return value, ok
-}
-
-// All are the values of every word with that key before ` -- `.
-func (l Line) All(key string) []string {
-	var out []string
-	for _, a := range l.Args {
-		if a.Key == key {
-			out = append(out, a.Value)
-		}
-	}
-	return out
-}
-
 // A Setting is a config key on the command line.
 type Setting struct {
 	// Key is the path: rancher.debug, hostname.

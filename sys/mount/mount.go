@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,18 +50,4 @@ func Bind(source, target string) error {
 		return fmt.Errorf("bind %s on %s: %w", source, target, err)
 	}
 	return nil
-}
-
-// Mounted says whether a file system is mounted at target.
-func Mounted(target string) bool {
-	b, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 4 && f[4] == target {
-			return true
-		}
-	}
-	return false
 }

@@ -59,14 +59,7 @@ func orUnknown(c *cobra.Command, words []string, do func() error) error {
 	return &ExitError{2, fmt.Errorf("there is no `%s %s`%s; see `%s --help`", c.CommandPath(), words[0], hint, c.CommandPath())}
 }
 
-// words completes an argument or a flag out of a list.
-func words(list func() []string) cobra.CompletionFunc {
-	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return list(), cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
-// oneWord is words for commands that take one argument.
+// oneWord completes the only argument of a command out of a list.
 func oneWord(list func() []string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) > 0 {

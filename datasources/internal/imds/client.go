@@ -2,13 +2,11 @@ package imds
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -70,24 +68,6 @@ func (c *Client) Optional(ctx context.Context, path string) ([]byte, error) {
 		return nil, nil
 	}
 	return b, err
-}
-
-// Text is Get without space around it.
-func (c *Client) Text(ctx context.Context, path string) (string, error) {
-	b, err := c.Get(ctx, path)
-	return strings.TrimSpace(string(b)), err
-}
-
-// JSON decodes the content of path into v.
-func (c *Client) JSON(ctx context.Context, path string, v any) error {
-	res, err := c.Do(ctx, Request{Path: path})
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(res.Body, v); err != nil {
-		return &Error{Method: http.MethodGet, URL: res.URL, Err: fmt.Errorf("answer of status %d is no JSON: %w", res.Status, err)}
-	}
-	return nil
 }
 
 // Do asks. An answer of another status than 2xx is an *Error.

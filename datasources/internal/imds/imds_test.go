@@ -49,9 +49,9 @@ func TestGetRetriesUntilTheServerIsReady(t *testing.T) {
 			}
 			fmt.Fprint(w, r.UserAgent())
 		}))
-		got, err := c.Text(t.Context(), "/x")
-		if err != nil || got != "ros/v1" {
-			t.Fatalf("Text() = %q, %v, want the user agent ros/v1", got, err)
+		got, err := c.Get(t.Context(), "/x")
+		if err != nil || string(got) != "ros/v1" {
+			t.Fatalf("Get() = %q, %v, want the user agent ros/v1", got, err)
 		}
 	})
 }
@@ -118,8 +118,8 @@ func TestBodyThatBreaksOffIsAskedForAgain(t *testing.T) {
 	}))
 	defer s.Close()
 	c := Service{Bases: []string{"http://192.0.2.1"}, Wait: time.Millisecond}.Open(datasources.Env{Endpoint: s.URL + "/"})
-	if got, err := c.Text(t.Context(), "/x"); got != "whole" || err != nil {
-		t.Fatalf("Text() = %q, %v, want whole", got, err)
+	if got, err := c.Get(t.Context(), "/x"); string(got) != "whole" || err != nil {
+		t.Fatalf("Get() = %q, %v, want whole", got, err)
 	}
 }
 
@@ -168,8 +168,8 @@ func TestDialReachesASocket(t *testing.T) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", l.Addr().String())
 	}}.Open(datasources.Env{})
-	if got, err := c.Text(t.Context(), "/"); got != "lxd" || err != nil {
-		t.Errorf("Text() = %q, %v, want lxd", got, err)
+	if got, err := c.Get(t.Context(), "/"); string(got) != "lxd" || err != nil {
+		t.Errorf("Get() = %q, %v, want lxd", got, err)
 	}
 }
 
