@@ -201,6 +201,17 @@ func TestExplainTellsRemovalsAndSecrets(t *testing.T) {
 	}
 }
 
+func TestAnsibleIsNamedWithItsPlaceAndWhatToDoInstead(t *testing.T) {
+	_, tr, err := Resolve(layers("hostname: h\nansible:\n  pull: [{url: https://git.example/site.git, playbook_names: [site.yml]}]\n")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "a.yml:2:1: warning: ansible: not supported on this operating system: run ansible-pull in a container of an image that has it, as a service in rancher.services: docs/services.md has one"
+	if ps := tr.Unsupported(); len(ps) != 1 || ps[0].String() != want {
+		t.Errorf("Unsupported() = %v, want %s", ps, want)
+	}
+}
+
 func TestOldAndForeignKeysDoNotCostTheLayer(t *testing.T) {
 	c, tr, err := Resolve(layers("hostname: h\npackages: [a]\nca-certs: {trusted: [x], remove-defaults: true}\nvendor_data: {enabled: 'no'}\nvendor_data2: {enabled: never}\n")...)
 	if err != nil || *c.VendorData.Enabled || *c.VendorData2.Enabled || c.Hostname != "h" || !c.CACerts.RemoveDefaults {

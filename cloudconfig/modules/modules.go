@@ -137,7 +137,7 @@ var Keys = []Key{
 	{"snap", snap, noPackages},
 
 	// Agents.
-	{"ansible", ansible, "run ansible in a container, from runcmd or rancher.services"},
+	{"ansible", ansible, "run ansible-pull in a container of an image that has it, as a service in rancher.services: docs/services.md has one"},
 	{"puppet", puppet, noAgents},
 	{"chef", chef, noAgents},
 	{"salt_minion", saltMinion, noAgents},
