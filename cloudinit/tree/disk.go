@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -63,21 +64,34 @@ func pathError(op, p string, err error) error {
 // open opens p, no part of which may be a link. A missing folder on the way is
 // a missing file.
 func (d *disk) open(p string, flags int) (int, error) {
-	cur, err := unix.FcntlInt(uintptr(d.root), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
+	fd, err := d.openStraight(p, flags)
+	if err == nil || errors.Is(err, unix.ENOENT) {
+		return fd, err
 	}
-	parts := strings.Split(strings.Trim(p, "/"), "/")
+	// Kernels before 5.6 and sandboxes do not know the call. Of other errors the
+	// walk gives the reason.
+	return d.walk(p, flags)
+}
+
+// openStraight is open by one call to the kernel, where it has that.
+func (d *disk) openStraight(p string, flags int) (int, error) {
+	how := &unix.OpenHow{Flags: uint64(flags | unix.O_NOFOLLOW | unix.O_CLOEXEC), Resolve: unix.RESOLVE_NO_SYMLINKS}
+	return unix.Openat2(d.root, "."+p, how)
+}
+
+// walk is open part by part.
+func (d *disk) walk(p string, flags int) (int, error) {
+	cur := d.root
+	parts := strings.Split(cmp.Or(strings.Trim(p, "/"), "."), "/")
 	for i, part := range parts {
-		if part == "" {
-			part = "."
-		}
 		how := unix.O_PATH | unix.O_DIRECTORY
 		if i == len(parts)-1 {
 			how = flags
 		}
 		next, err := openat(cur, part, how|unix.O_NOFOLLOW|unix.O_CLOEXEC)
-		unix.Close(cur)
+		if cur != d.root {
+			unix.Close(cur)
+		}
 		if err != nil {
 			return -1, err
 		}
@@ -96,29 +110,39 @@ func openat(dir int, name string, flags int) (int, error) {
 }
 
 func (d *disk) lstat(p string) (Node, error) {
-	var n Node
-	err := d.at("lstat", p, func(dir int, name string) error {
-		var st unix.Stat_t
-		if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return err
-		}
-		n = Node{Kind: kindOf(st.Mode), Mode: st.Mode & 0o7777, UID: int(st.Uid), GID: int(st.Gid), Size: st.Size}
-		if n.Kind != Link {
-			return nil
-		}
-		buf := make([]byte, unix.PathMax)
-		k, err := unix.Readlinkat(dir, name, buf)
-		if err != nil {
-			return err
-		}
-		n.Link = string(buf[:k])
-		return nil
-	})
+	fd, err := d.open(p, unix.O_PATH)
+	return nodeOf(p, fd, err)
+}
+
+func (d *disk) straight(p string) (Node, error) {
+	fd, err := d.openStraight(p, unix.O_PATH)
+	return nodeOf(p, fd, err)
+}
+
+// nodeOf says what was opened as p, and closes it.
+func nodeOf(p string, fd int, err error) (Node, error) {
 	// A file where a folder should be: what lies below it is not there.
 	if errors.Is(err, unix.ENOTDIR) {
-		return n, &fs.PathError{Op: "lstat", Path: p, Err: unix.ENOENT}
+		err = unix.ENOENT
 	}
-	return n, err
+	if err != nil {
+		return Node{}, pathError("lstat", p, err)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return Node{}, pathError("lstat", p, err)
+	}
+	n := Node{Kind: kindOf(st.Mode), Mode: st.Mode & 0o7777, UID: int(st.Uid), GID: int(st.Gid), Size: st.Size}
+	if n.Kind == Link {
+		buf := make([]byte, unix.PathMax)
+		k, err := unix.Readlinkat(fd, "", buf)
+		if err != nil {
+			return n, pathError("lstat", p, err)
+		}
+		n.Link = string(buf[:k])
+	}
+	return n, nil
 }
 
 func kindOf(mode uint32) string {

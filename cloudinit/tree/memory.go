@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"io/fs"
 	"maps"
 	"path"
@@ -30,6 +31,9 @@ func newMemory(d *disk) *memory { return &memory{below: d, nodes: map[string]*me
 
 func (m *memory) close() error { return m.below.close() }
 func (m *memory) sync() error  { return nil }
+
+// straight knows nothing: what is only remembered is walked part by part.
+func (m *memory) straight(string) (Node, error) { return Node{}, errors.ErrUnsupported }
 
 // hidden says whether the disk's p cannot be seen.
 func (m *memory) hidden(p string) bool {

@@ -50,6 +50,9 @@ type Perm struct {
 // them may be a symbolic link.
 type store interface {
 	lstat(p string) (Node, error)
+	// straight is lstat where no parent is known not to be a link. Its only errors
+	// that say something are those of fs.ErrNotExist.
+	straight(p string) (Node, error)
 	read(p string, limit int64) ([]byte, error)
 	list(p string) ([]string, error)
 	put(p string, data []byte, perm Perm) error
@@ -112,7 +115,31 @@ func (t *Tree) Close() error { return errors.Join(t.s.sync(), t.s.close()) }
 // Resolve follows the symbolic links of p inside the tree; the last part may
 // be missing. With last false the last part is not followed.
 func (t *Tree) Resolve(p string, last bool) (string, error) {
-	rest := strings.Split(strings.Trim(path.Clean("/"+p), "/"), "/")
+	r, _, err := t.find(p, last)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return r, err
+}
+
+// find is Resolve, and says what is there; what is not is fs.ErrNotExist.
+func (t *Tree) find(p string, last bool) (string, Node, error) {
+	p = path.Clean("/" + p)
+	n, err := t.s.straight(p)
+	if err == nil && !(last && n.Kind == Link) || errors.Is(err, fs.ErrNotExist) {
+		return p, n, err
+	}
+	r, err := t.follow(p, last)
+	if err != nil {
+		return "", n, err
+	}
+	n, err = t.s.lstat(r)
+	return r, n, err
+}
+
+// follow is Resolve part by part.
+func (t *Tree) follow(p string, last bool) (string, error) {
+	rest := strings.Split(strings.Trim(p, "/"), "/")
 	cur, links := "/", 0
 	for len(rest) > 0 {
 		part := rest[0]
@@ -152,20 +179,14 @@ func (t *Tree) Resolve(p string, last bool) (string, error) {
 
 // Stat says what p is, links followed.
 func (t *Tree) Stat(p string) (Node, error) {
-	r, err := t.Resolve(p, true)
-	if err != nil {
-		return Node{}, err
-	}
-	return t.s.lstat(r)
+	_, n, err := t.find(p, true)
+	return n, err
 }
 
 // Lstat says what p itself is.
 func (t *Tree) Lstat(p string) (Node, error) {
-	r, err := t.Resolve(p, false)
-	if err != nil {
-		return Node{}, err
-	}
-	return t.s.lstat(r)
+	_, n, err := t.find(p, false)
+	return n, err
 }
 
 // Exists says whether p is there, links followed.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 func open(t *testing.T, f func(string) (*Tree, error)) (*Tree, string) {
@@ -272,4 +273,46 @@ func TestDiffShowsWhatChangesAndNoSecrets(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWithoutTheCallTheWalkOpensTheSame(t *testing.T) {
+	tr, dir := open(t, Open)
+	for _, d := range []string{"a/b", "c"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a/b/file"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"link": "a", "a/last": "b/file", "gone": "nowhere"} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := tr.s.(*disk)
+	for _, p := range []string{"/", "/a", "/a/", "/a/b/file", "/a/last", "/gone", "/link", "/link/b", "/link/b/file", "/c/none", "/none/c", "/a/b/file/x"} {
+		for _, flags := range []int{unix.O_PATH, unix.O_PATH | unix.O_DIRECTORY, unix.O_RDONLY} {
+			want := opened(d.walk(p, flags))
+			if got := opened(d.open(p, flags)); got != want {
+				t.Errorf("open(%s, %#x) = %s, the walk says %s", p, flags, got, want)
+			}
+			fd, err := d.openStraight(p, flags)
+			if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+				t.Skip("this kernel does not have openat2")
+			}
+			if got := opened(fd, err); (got == "") != (want == "") {
+				t.Errorf("openStraight(%s, %#x) = %s, the walk says %s", p, flags, got, want)
+			}
+		}
+	}
+}
+
+// opened closes what was opened and says why it could not be; "" when it was.
+func opened(fd int, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	unix.Close(fd)
+	return ""
 }

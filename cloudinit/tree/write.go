@@ -13,11 +13,8 @@ import (
 // already; links are followed, missing folders made (0755, root). It says
 // whether anything changed. A reader sees the old file or the new one.
 func (t *Tree) WriteFile(p string, data []byte, perm Perm) (bool, error) {
-	r, err := t.Resolve(p, true)
-	if err != nil {
-		return false, err
-	}
-	return t.write(r, data, perm)
+	r, old, err := t.find(p, true)
+	return t.write(r, old, err, data, perm)
 }
 
 // WriteFileBelow is WriteFile for folders that belong to a user: below base,
@@ -31,7 +28,8 @@ func (t *Tree) WriteFileBelow(base, p string, data []byte, perm, dir Perm) (bool
 	if _, err := t.mkdirAll(path.Dir(r), dir); err != nil {
 		return false, err
 	}
-	return t.write(r, data, perm)
+	old, err := t.s.lstat(r)
+	return t.write(r, old, err, data, perm)
 }
 
 // ReadFileBelow is ReadFile under the rule of WriteFileBelow.
@@ -68,8 +66,8 @@ func (t *Tree) below(base, p string) (string, error) {
 	return cur, nil
 }
 
-func (t *Tree) write(p string, data []byte, perm Perm) (bool, error) {
-	old, err := t.s.lstat(p)
+// write writes p, of which lstat said old and err.
+func (t *Tree) write(p string, old Node, err error, data []byte, perm Perm) (bool, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := t.mkdirAll(path.Dir(p), Perm{Mode: 0o755}); err != nil {
@@ -125,11 +123,7 @@ func (t *Tree) Overwrite(p string, data []byte) (bool, error) {
 
 // SetPerm gives what is at p its mode and owner; a link is not followed.
 func (t *Tree) SetPerm(p string, perm Perm) (bool, error) {
-	r, err := t.Resolve(p, false)
-	if err != nil {
-		return false, err
-	}
-	n, err := t.s.lstat(r)
+	r, n, err := t.find(p, false)
 	if err != nil {
 		return false, err
 	}
@@ -188,11 +182,7 @@ func (t *Tree) mkdirAll(p string, perm Perm) (bool, error) {
 // Symlink makes p a symbolic link to target, owned as perm says, in place of a
 // file or link.
 func (t *Tree) Symlink(p, target string, perm Perm) (bool, error) {
-	r, err := t.Resolve(p, false)
-	if err != nil {
-		return false, err
-	}
-	n, err := t.s.lstat(r)
+	r, n, err := t.find(p, false)
 	switch {
 	case err == nil && n.Kind == Link && n.Link == target && (!t.owners || n.UID == perm.UID && n.GID == perm.GID):
 		return false, nil
@@ -270,11 +260,7 @@ func (t *Tree) SameFile(p, q string) (bool, error) {
 
 // Remove removes a file, link or empty folder; nothing there is no error.
 func (t *Tree) Remove(p string) (bool, error) {
-	r, err := t.Resolve(p, false)
-	if err != nil {
-		return false, err
-	}
-	n, err := t.s.lstat(r)
+	r, n, err := t.find(p, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
