@@ -10,8 +10,13 @@ import (
 
 // CloudConfig is what /etc/cloud/cloud.cfg and its drop-ins say, merged by name
 // as cloud-init does: mappings merge, the last file wins. Files that cannot be
-// read say nothing.
+// read say nothing. They are read once.
 func (h *Host) CloudConfig() map[string]any {
+	h.cloudConfig.Do(func() { h.config = h.readCloudConfig() })
+	return h.config
+}
+
+func (h *Host) readCloudConfig() map[string]any {
 	names := []string{"etc/cloud/cloud.cfg"}
 	drop, err := fs.Glob(h.Root, "etc/cloud/cloud.cfg.d/*.cfg")
 	if err == nil {

@@ -3,6 +3,7 @@ package datasources
 import (
 	"io/fs"
 	"strings"
+	"sync"
 )
 
 // A Host is what can be known of this machine without a network. All of it
@@ -18,6 +19,10 @@ type Host struct {
 	// drives are devices below Dir.
 	Drives string
 	Facts
+
+	// config is CloudConfig, once cloudConfig has been done.
+	cloudConfig sync.Once
+	config      map[string]any
 }
 
 // Facts are what is no file.

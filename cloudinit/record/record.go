@@ -62,8 +62,7 @@ type Options struct {
 // then fetched says how.
 func Record(ctx context.Context, w io.Writer, o Options) (fetched, err error) {
 	files := &recordingFS{FS: o.Host.Root, seen: map[string][]byte{}}
-	host := *o.Host
-	host.Root = files
+	host := datasources.Host{Root: files, Dir: o.Host.Dir, Drives: o.Host.Drives, Facts: o.Host.Facts}
 	rt := &transport{next: o.Transport}
 	if rt.next == nil {
 		rt.next = http.DefaultTransport
