@@ -107,11 +107,7 @@ func (t *Target) baseLayers() []cloudconfig.Layer {
 		if err != nil {
 			continue
 		}
-		for _, l := range byKey(cloudconfig.Layer{Name: f, File: f, YAML: doc}) {
-			if baseKeys[l.Name] {
-				layers = append(layers, l)
-			}
-		}
+		layers = append(layers, byKey(cloudconfig.Layer{Name: f, File: f, YAML: doc}, baseKeys)...)
 	}
 	return layers
 }
@@ -130,7 +126,7 @@ func (t *Target) resolve(layers []cloudconfig.Layer) (*cloudconfig.Config, error
 	}
 	var parts []cloudconfig.Layer
 	for _, l := range layers {
-		one := byKey(l)
+		one := byKey(l, nil)
 		if one == nil {
 			one = []cloudconfig.Layer{l}
 		}
@@ -157,8 +153,9 @@ func unsupported(_ context.Context, t *Target, _ *cloudconfig.Config) error {
 	return nil
 }
 
-// byKey makes a layer of each top-level key; nil when the document is no map.
-func byKey(l cloudconfig.Layer) []cloudconfig.Layer {
+// byKey makes a layer of each top-level key, or of those that are wanted; nil
+// when the document is no map.
+func byKey(l cloudconfig.Layer, wanted map[string]bool) []cloudconfig.Layer {
 	var doc yaml.Node
 	if err := yaml.NewDecoder(bytes.NewReader(l.YAML)).Decode(&doc); err != nil || doc.Kind != yaml.DocumentNode {
 		return nil
@@ -169,6 +166,9 @@ func byKey(l cloudconfig.Layer) []cloudconfig.Layer {
 	}
 	var out []cloudconfig.Layer
 	for i := 0; i+1 < len(root.Content); i += 2 {
+		if wanted != nil && !wanted[root.Content[i].Value] {
+			continue
+		}
 		one := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: root.Content[i : i+2]}
 		b, err := yaml.Marshal(one)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"rancheros/cloudconfig"
@@ -30,10 +31,12 @@ var knownDisks = map[string][]string{
 }
 
 // kernelName is a name that the kernel gives: sda1, xvdb, nvme0n1.
-var kernelName = regexp.MustCompile(`^(x?[shv]d[a-z]+[0-9]*|sr[0-9]+|nvme[0-9]+n[0-9]+(p[0-9]+)?)$`)
+var kernelName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(x?[shv]d[a-z]+[0-9]*|sr[0-9]+|nvme[0-9]+n[0-9]+(p[0-9]+)?)$`)
+})
 
 // cloudsName is what EC2 and those like it call disks; no kernel does.
-var cloudsName = regexp.MustCompile(`^(ephemeral|ebs)[0-9]*(\.[0-9]+)?$`)
+var cloudsName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(ephemeral|ebs)[0-9]*(\.[0-9]+)?$`) })
 
 // device is a device's path for what a config calls it: an alias, a cloud's own
 // name as ephemeral0, xvdb, LABEL=x, host:/path, or a kind of file system without
@@ -47,7 +50,7 @@ func (t *Target) device(name string, c *cloudconfig.Config) string {
 	} else if dev := t.cloudsDisk(name); dev != "" {
 		name = dev
 	}
-	if !strings.ContainsAny(name, "/=:") && (kernelName.MatchString(name) || t.Tree.Exists("/dev/"+name)) {
+	if !strings.ContainsAny(name, "/=:") && (kernelName().MatchString(name) || t.Tree.Exists("/dev/"+name)) {
 		name = "/dev/" + name
 	}
 	return t.renamed(name)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"rancheros/cloudconfig"
@@ -189,20 +190,18 @@ func (t *Target) turn(ctx context.Context, a Applier, c *cloudconfig.Config) (wh
 	if err := t.due(a); err != nil {
 		return skipped(err)
 	}
-	t.undone = false
+	t.undone, t.starting = false, nil
 	if a.atMostOnce() {
 		// A command may restart the machine: it must not do so at every boot.
-		if err := errors.Join(t.stamp(a), t.Tree.Sync()); err != nil {
-			return "", err
-		}
+		t.starting = sync.OnceValue(func() error { return errors.Join(t.stamp(a), t.Tree.Sync()) })
 	}
 	why, err = skipped(guard(func() error { return a.Apply(ctx, t, c) }))
 	// What had nothing to do, or could not run its programs here, has not had
 	// its turn.
 	if why != "" || t.undone {
-		return why, errors.Join(err, t.unstamp(a))
+		return why, err
 	}
-	if err == nil {
+	if err == nil || a.atMostOnce() {
 		t.turns = append(t.turns, a)
 	}
 	return "", err

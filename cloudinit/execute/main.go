@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -189,37 +190,30 @@ func (r *Report) Print(w io.Writer, asJSON bool) error {
 		e.SetIndent("", "  ")
 		return e.Encode(r)
 	}
+	b := bufio.NewWriter(w)
 	for _, res := range r.Results {
 		if res.Outcome == Skipped {
 			continue
 		}
-		line := strings.TrimRight(fmt.Sprintf("%-9s %-20s %s", res.Outcome, res.Name, res.Why), " ")
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return err
-		}
+		fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf("%-9s %-20s %s", res.Outcome, res.Name, res.Why), " "))
 		for _, c := range res.Changes {
-			if err := c.print(w); err != nil {
-				return err
-			}
+			c.print(b)
 		}
 		for _, warning := range res.Warnings {
-			if _, err := fmt.Fprintf(w, "          warning: %s\n", warning); err != nil {
-				return err
-			}
+			fmt.Fprintf(b, "          warning: %s\n", warning)
 		}
 	}
-	return nil
+	return b.Flush()
 }
 
-func (c Change) print(w io.Writer) error {
+func (c Change) print(b *bufio.Writer) {
 	if c.Diff != "" {
-		_, err := fmt.Fprint(w, "          ", strings.ReplaceAll(strings.TrimRight(c.Diff, "\n"), "\n", "\n          "), "\n")
-		return err
+		fmt.Fprint(b, "          ", strings.ReplaceAll(strings.TrimRight(c.Diff, "\n"), "\n", "\n          "), "\n")
+		return
 	}
 	line := c.Op + " " + c.Path
 	if c.Target != "" {
 		line += " " + c.Target
 	}
-	_, err := fmt.Fprintf(w, "          %s\n", strings.Join(strings.Fields(line), " "))
-	return err
+	fmt.Fprintf(b, "          %s\n", strings.Join(strings.Fields(line), " "))
 }

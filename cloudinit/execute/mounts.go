@@ -92,7 +92,7 @@ func (t *Target) fill(m cloudconfig.Mount, c *cloudconfig.Config) (fsLine, bool,
 	if len(m) > 1 && m[1] == "" || l.dir == "None" {
 		return l, false, nil
 	}
-	if cloudsName.MatchString(l.dev) {
+	if cloudsName().MatchString(l.dev) {
 		t.Warn("mounts: the cloud says of no disk that it is %s: left out", l.dev)
 		return l, false, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"rancheros/cloudconfig"
@@ -85,7 +86,7 @@ func (s *sink) close() error {
 
 // tee is what most distributions have in their cloud.cfg; it is the same as to
 // append, for there is no terminal at boot.
-var tee = regexp.MustCompile(`^tee\s+(?:-a|--append)\s+(/\S+)$`)
+var tee = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^tee\s+(?:-a|--append)\s+(/\S+)$`) })
 
 func (t *Target) openSink(ctx context.Context, spec string, rest io.Writer) (*sink, error) {
 	mode, arg := ">>", spec
@@ -95,11 +96,12 @@ func (t *Target) openSink(ctx context.Context, spec string, rest io.Writer) (*si
 			break
 		}
 	}
-	if m := tee.FindStringSubmatch(arg); mode == "|" && m != nil {
-		mode, arg = ">>", m[1]
-	}
 	if mode == "|" {
-		return t.openPipe(ctx, arg, rest)
+		m := tee().FindStringSubmatch(arg)
+		if m == nil {
+			return t.openPipe(ctx, arg, rest)
+		}
+		mode, arg = ">>", m[1]
 	}
 	if !strings.HasPrefix(arg, "/") {
 		return nil, fmt.Errorf("%q: the file must begin with a slash", spec)

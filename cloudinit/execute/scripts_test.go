@@ -49,6 +49,9 @@ func TestWhatUsersRunHasHadItsTurnWhenItHasBegun(t *testing.T) {
 	m := scripted(t)
 	m.Run = func(c *exec.Cmd) error {
 		m.ran = append(m.ran, c.Args[0])
+		if applier := []string{"scripts_user", "runcmd"}[len(m.ran)-1]; m.due(Applier{Name: applier, Every: Instance}) == nil {
+			t.Errorf("%s is still due while %s runs", applier, c.Args)
+		}
 		return errors.New("the machine restarts")
 	}
 	c := config(t, "runcmd: [reboot]\n")

@@ -61,15 +61,6 @@ func (a Applier) atMostOnce() bool {
 	return a.Name == "runcmd" || strings.HasPrefix(a.Name, "scripts_")
 }
 
-// unstamp takes the stamp of what did not run after all away.
-func (t *Target) unstamp(a Applier) error {
-	p := t.stampPath(a)
-	if p == "" || t.Tree.Planned() || !a.atMostOnce() {
-		return nil
-	}
-	return t.quietly(func() error { _, err := t.Tree.Remove(p); return err })
-}
-
 // quietly keeps changes to our own books out of the record.
 func (t *Target) quietly(f func() error) error {
 	return t.Tree.Unrecorded(f)

@@ -84,6 +84,8 @@ type Target struct {
 	unsupported cloudconfig.Problems
 	// ledger is what is ours; nil: no books are kept.
 	ledger *ledger
+	// distroUser is the default user where it is not our OS; nil: not yet asked for.
+	distroUser *cloudconfig.User
 	// failed is what went wrong in this run so far.
 	failed   error
 	applier  string
@@ -92,6 +94,8 @@ type Target struct {
 	turns []Applier
 	// undone: the applier's programs belong to another machine.
 	undone bool
+	// starting is called before a program of the applier starts; nil: nobody minds.
+	starting func() error
 }
 
 // New is the target with everything as a running machine has it. dir is the
@@ -166,6 +170,11 @@ func (t *Target) Do(c *exec.Cmd) error {
 		t.undone = true
 		t.Warn("not run, the root is not this machine: %s", change.Target)
 		return nil
+	}
+	if t.starting != nil {
+		if err := t.starting(); err != nil {
+			return err
+		}
 	}
 	if err := t.start(c); err != nil {
 		return fmt.Errorf("run %s: %w", c.Args[0], err)

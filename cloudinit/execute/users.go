@@ -48,11 +48,19 @@ func (t *Target) logins() []login {
 }
 
 // defaultUser is whom `default` in users stands for: rancher here, elsewhere
-// whom the distribution's own cloud.cfg names.
+// whom the distribution's own cloud.cfg names. It is the same in all of a run.
 func (t *Target) defaultUser() cloudconfig.User {
 	if t.Ours {
 		return cloudconfig.User{Name: OurUser}
 	}
+	if t.distroUser == nil {
+		u := t.cloudUser()
+		t.distroUser = &u
+	}
+	return *t.distroUser
+}
+
+func (t *Target) cloudUser() cloudconfig.User {
 	var doc struct {
 		SystemInfo struct {
 			DefaultUser cloudconfig.User `yaml:"default_user"`
