@@ -164,6 +164,20 @@ func TestNoInitFunctions(t *testing.T) {
 	}
 }
 
+// compiledAtStart is a variable of a package that is compiled when a program starts.
+var compiledAtStart = regexp.MustCompile(`(?m)^var \w+ += (regexp|template)\.Must`)
+
+func TestNothingIsCompiledAtStart(t *testing.T) {
+	for _, f := range files(t) {
+		if f.test || below(f.dir, "test") || below(f.dir, "image") {
+			continue
+		}
+		if m := compiledAtStart.FindString(f.src); m != "" {
+			t.Errorf("%s: %s: ros starts several times in a boot and pays for it each time: write sync.OnceValue", f.path, m)
+		}
+	}
+}
+
 // decimalMode finds file modes that are not octal: 400 is 0o620.
 var decimalMode = regexp.MustCompile(`(WriteFile|MkdirAll|Mkdir|Chmod|OpenFile)\([^\n]*, *([1-9][0-9]{2,3}|0[0-7]{3})\)`)
 
