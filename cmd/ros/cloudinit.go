@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"rancheros/cloudconfig"
@@ -23,12 +24,21 @@ import (
 
 // cloudInitSave is the program cloud-init-save.
 func cloudInitSave(ctx context.Context, args []string) int {
+	collectLate()
 	return save.Defaults{Kinds: all.Kinds(), BringUp: bringUp, Rename: renameLinks, Names: namedDatasources}.Main(ctx, args)
 }
 
 // cloudInitExecute is the program cloud-init-execute.
 func cloudInitExecute(ctx context.Context, args []string) int {
+	collectLate()
 	return execute.Program{CheckIn: checkIn, Publish: publish}.Main(ctx, args)
+}
+
+// collectLate lets a program that lives for milliseconds end before its first
+// collection of garbage; what grows all the same collects as it comes to the limit.
+func collectLate() {
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(128 << 20)
 }
 
 // checkIn tells the cloud of this machine how provisioning went, if it expects
