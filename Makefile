@@ -1,8 +1,8 @@
 # ros: build the OS, run it, test it. `make` alone lists the targets.
 VERSION := $(shell cat VERSION)
 # Inlining copies functions to where they are called, and costs the ISO 5 MB (docs/adr/041-size-of-programs.md).
-# The standard library keeps it: there it is what makes programs fast.
-SMALL   := -gcflags=all=-l -gcflags=std=
+# The standard library keeps it, where it is what makes programs fast.
+SMALL   := -gcflags=all=-l -gcflags=std= $(foreach p,net net/... vendor/... crypto/tls/... crypto/x509/... html/... text/... database/... mime/... log/... archive/... go/... encoding/gob encoding/xml encoding/asn1 expvar flag os/exec os/user,-gcflags=$(p)=-l)
 GOBUILD := CGO_ENABLED=0 go build $(SMALL) -trimpath -buildvcs=false
 LDFLAGS := -s -w -X rancheros/cmd/ros/cli.Version=$(VERSION)
 export KERNEL MODULES PROFILE QUICK COMPRESSION USER_DATA MEM CPUS DATASOURCE DISK SSH_PORT ACCEL

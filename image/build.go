@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rancheros/image/deb"
+	"rancheros/image/golines"
 	"rancheros/image/kernel"
 	"rancheros/image/oci"
 	"rancheros/image/tree"
@@ -249,12 +250,20 @@ func (b *build) create(name string, write func(f *os.File) error) error {
 	return os.Rename(f.Name(), b.path(name))
 }
 
-// program is one of our own binaries, which make builds before.
+// program is one of our own binaries, which make builds before, without its
+// source lines: the one in Programs keeps them, for `ros-image trace`.
 func (b *build) program(name string) (*tree.Content, error) {
 	path := filepath.Join(b.Programs, name)
-	c, err := tree.OnDisk(path)
+	whole, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is missing: run `make image`, which builds it first", path)
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	bare, err := golines.Drop(whole)
+	if err != nil {
+		return nil, fmt.Errorf("leave out the source lines of %s: %w", path, err)
+	}
+	return tree.Bytes(bare), nil
 }

@@ -78,7 +78,7 @@ func (b *build) xorriso(ctx context.Context, stage string) error {
 	}
 	date := b.Time.UTC().Format("2006010215040500")
 	_, err := b.tools.run(ctx, b.Out, []string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(b.Time.Unix(), 10)}, nil,
-		"usr/bin/xorriso", "-as", "mkisofs", "-r", "-J", "-joliet-long", "-V", paths.LabelISO, "-o", tmp,
+		"usr/bin/xorriso", "-as", "mkisofs", "-r", "-J", "-joliet-long", "-V", paths.LabelISO, "-o", tmp, "-no-pad",
 		"--modification-date="+date, "--set_all_file_dates", date,
 		"-b", "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info",
 		"--grub2-mbr", b.tools.path("usr/lib/grub/i386-pc/boot_hybrid.img"),
@@ -140,7 +140,7 @@ func (b *build) espImage(ctx context.Context, label string, size int64) ([]byte,
 	}
 	// Room for the file and for FAT itself, in whole 32 KiB.
 	if size == 0 {
-		size = (int64(len(program)) + 160<<10) &^ (32<<10 - 1)
+		size = (int64(len(program)) + 96<<10) &^ (32<<10 - 1)
 	}
 	if err := os.WriteFile(img, nil, 0o644); err != nil {
 		return nil, err

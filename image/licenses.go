@@ -3,7 +3,6 @@ package image
 import (
 	"cmp"
 	"context"
-	"debug/buildinfo"
 	"fmt"
 	"maps"
 	"os"
@@ -115,14 +114,11 @@ func (b *build) goLicences(ctx context.Context, all licences) error {
 		return err
 	}
 	for _, name := range goPrograms {
-		info, err := buildinfo.ReadFile(filepath.Join(b.Programs, name))
+		modules, _, err := b.modulesIn(name)
 		if err != nil {
-			return fmt.Errorf("modules of %s: %w", name, err)
+			return err
 		}
-		for _, m := range append(info.Deps, &info.Main) {
-			if m.Version == "(devel)" || m.Version == "" {
-				continue // our own
-			}
+		for _, m := range modules {
 			dir := filepath.Join(cache, escape(m.Path)+"@"+escape(m.Version))
 			if err := addFolderTexts(all, dir, "Go module "+m.Path+" "+m.Version); err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -124,21 +125,39 @@ func (b *build) components() ([]component, error) {
 // goPrograms are our binaries, by their path in out/.
 var goPrograms = []string{"init", "ros", "engine/dockerd", "engine/containerd-shim-runc-v2", "engine/runc"}
 
-// programs lists the modules in each of our binaries, as the linker noted.
+// modulesIn lists the modules that a program of ours is linked of, as the linker
+// noted, and the version of Go. A copy of a module, less a part (../out), is that
+// module; what stands in for one (./trim) is ours. See docs/adr/032-parts-of-modules.md.
+func (b *build) modulesIn(program string) (modules []*debug.Module, goVersion string, err error) {
+	info, err := buildinfo.ReadFile(filepath.Join(b.Programs, program))
+	if err != nil {
+		return nil, "", fmt.Errorf("modules of %s: %w", program, err)
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		local := m.Replace != nil && strings.HasPrefix(m.Replace.Path, ".")
+		if m.Version == "(devel)" || m.Version == "" || local && strings.HasPrefix(m.Replace.Path, "./") {
+			continue
+		}
+		if m.Replace != nil && !local {
+			m = m.Replace
+		}
+		modules = append(modules, m)
+	}
+	return modules, info.GoVersion, nil
+}
+
+// programs lists the modules in each of our binaries.
 func (b *build) programs() ([]component, error) {
 	var out []component
 	for _, name := range goPrograms {
-		info, err := buildinfo.ReadFile(filepath.Join(b.Programs, name))
+		modules, goVersion, err := b.modulesIn(name)
 		if err != nil {
-			return nil, fmt.Errorf("modules of %s: %w", name, err)
+			return nil, err
 		}
-		c := component{Type: "application", Ref: "program:" + name, Name: name, Version: info.GoVersion}
-		for _, d := range info.Deps {
-			if d.Replace != nil && d.Replace.Version != "" { // else a copy of the same (ADR 32)
-				d = d.Replace
-			}
-			purl := "pkg:golang/" + d.Path + "@" + d.Version
-			c.Components = append(c.Components, component{Type: "library", Name: d.Path, Version: d.Version, PURL: purl})
+		c := component{Type: "application", Ref: "program:" + name, Name: name, Version: goVersion}
+		for _, m := range modules {
+			purl := "pkg:golang/" + m.Path + "@" + m.Version
+			c.Components = append(c.Components, component{Type: "library", Name: m.Path, Version: m.Version, PURL: purl})
 		}
 		out = append(out, c)
 	}

@@ -20,7 +20,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newBuild(), newRun(), newIMDS(), newDeb(), newDeps(), newReproducible())
+	root.AddCommand(newBuild(), newRun(), newIMDS(), newDeb(), newDeps(), newReproducible(), newTrace())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "ros-image:", err)
 		os.Exit(1)

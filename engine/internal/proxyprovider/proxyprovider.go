@@ -1,5 +1,5 @@
 // Package proxyprovider takes the place of BuildKit's package of that name when
-// the engine is built. See engine.mk and docs/adr/032-buildkit-proxy.md.
+// the engine is built. See engine.mk and docs/adr/032-parts-of-modules.md.
 //
 // Theirs makes an RSA key at every start of dockerd, for a proxy that watches
 // what a build fetches and that `docker build` never asks for. That is four
