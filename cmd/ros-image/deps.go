@@ -23,6 +23,7 @@ var needs = []need{
 	{"dpkg-deb", "dpkg"},
 	{"xz", "xz-utils"},
 	{"gcc", "gcc"},
+	{"pkg-config", "pkg-config"},
 	{"ssh", "openssh-client"},
 	{"/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"},
 	{"/usr/lib/x86_64-linux-gnu/libseccomp.a", "libseccomp-dev"},
