@@ -28,12 +28,15 @@ type Server struct {
 	// Require are headers that a request must have, else it is 403. The value *
 	// stands for any.
 	Require map[string]string `yaml:"require"`
-	// Header is sent with every answer.
+	// Header is sent with every answer, a 403 as well: by it clients know Google.
 	Header map[string]string `yaml:"header"`
 	// StrictSlash: a folder is absent unless the path ends in a slash.
 	StrictSlash bool `yaml:"strict_slash"`
 	// NoListing: a folder without a file _index is absent.
 	NoListing bool `yaml:"no_listing"`
+	// Recursive: a query that says recursive=true means _index?recursive=true,
+	// whatever else it says: clients of Google spell it in their own ways.
+	Recursive bool `yaml:"recursive"`
 	// Paths have rules of their own.
 	Paths map[string]Answer `yaml:"paths"`
 }
@@ -78,15 +81,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, files fs.FS) {
 	if ruled && rule.Require == nil || !ruled {
 		rule.Require = s.Require
 	}
+	for _, h := range []map[string]string{s.Header, rule.Header} {
+		for k, v := range h {
+			w.Header().Set(k, v)
+		}
+	}
 	for k, v := range rule.Require {
 		if have := r.Header.Get(k); have == "" || v != "*" && have != v {
 			http.Error(w, "header "+k+" is wrong or absent", http.StatusForbidden)
 			return
-		}
-	}
-	for _, h := range []map[string]string{s.Header, rule.Header} {
-		for k, v := range h {
-			w.Header().Set(k, v)
 		}
 	}
 	method := rule.Method
@@ -125,6 +128,9 @@ func (s *Server) content(files fs.FS, r *http.Request) ([]byte, bool) {
 	query := ""
 	if r.URL.RawQuery != "" {
 		query = "?" + r.URL.RawQuery
+	}
+	if s.Recursive && strings.EqualFold(r.URL.Query().Get("recursive"), "true") {
+		query = "?recursive=true"
 	}
 	st, err := fs.Stat(files, name)
 	if err == nil && st.IsDir() {

@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // User is what a person hands to the machine.
@@ -169,33 +171,51 @@ func gce(u User) recording {
 	for _, k := range u.Keys {
 		keys = append(keys, "rancher:"+k)
 	}
-	attributes := map[string]string{"user-data": string(u.Data), "ssh-keys": strings.Join(keys, "\n")}
-	instance := map[string]any{
-		"id": 4520031799277581759, "name": u.Hostname, "hostname": u.Hostname + ".c.ros.internal",
-		"zone": "projects/1/zones/europe-west1-b", "attributes": attributes, "networkInterfaces": []any{},
-	}
-	const v1 = "computeMetadata/v1/"
-	files := map[string]string{
-		"_meta.yaml":                 "require: {Metadata-Flavor: Google}\nheader: {Metadata-Flavor: Google}\n",
-		v1 + "instance/id":           "4520031799277581759",
-		v1 + "instance/name":         u.Hostname,
-		v1 + "instance/hostname":     u.Hostname + ".c.ros.internal",
-		v1 + "instance/zone":         "projects/1/zones/europe-west1-b",
-		v1 + "project/project-id":    "ros",
-		v1 + "instance/machine-type": "projects/1/machineTypes/e2-small",
-	}
-	// Clients spell the query in their own ways.
-	for _, query := range []string{"recursive=True", "recursive=true", "recursive=True&alt=json", "recursive=true&alt=json", "alt=json&recursive=true"} {
-		files[v1+"instance/_index?"+query] = asJSON(instance)
-		files[v1+"instance/attributes/_index?"+query] = asJSON(attributes)
-		files[v1+"project/attributes/_index?"+query] = "{}"
-		files[v1+"instance/network-interfaces/_index?"+query] = "[]"
-		files[v1+"_index?"+query] = asJSON(map[string]any{"instance": instance, "project": map[string]any{"projectId": "ros", "attributes": map[string]string{}}})
-	}
-	for k, v := range attributes {
-		files["computeMetadata/v1/instance/attributes/"+k] = v
-	}
+	files := map[string]string{"_meta.yaml": "require: {Metadata-Flavor: Google}\nheader: {Metadata-Flavor: Google}\nrecursive: true\n"}
+	spread(files, "computeMetadata/v1", map[string]any{
+		"instance": map[string]any{
+			"id": 4520031799277581759, "name": u.Hostname, "hostname": u.Hostname + ".c.ros.internal",
+			"zone": "projects/1/zones/europe-west1-b", "machineType": "projects/1/machineTypes/e2-small", "tags": []string{},
+			"attributes":        map[string]any{"user-data": string(u.Data), "ssh-keys": strings.Join(keys, "\n")},
+			"networkInterfaces": []any{map[string]any{"ip": "169.254.0.15", "accessConfigs": []any{}}},
+		},
+		"project": map[string]any{"projectId": "ros", "numericProjectId": 1, "attributes": map[string]any{}},
+	})
 	return recording{http: files, smbios: []string{"type=1,manufacturer=Google,product=Google Compute Engine,serial=GoogleCloud-" + strings.ReplaceAll(uuidOf(u.ID), "-", "")}}
+}
+
+// spread makes files of a part of Google's document: its parts, and for a folder
+// the whole, which clients ask for as recursive=true.
+func spread(files map[string]string, name string, part any) {
+	dir := name + "/"
+	switch part := part.(type) {
+	case map[string]any:
+		files[dir+"_index?recursive=true"] = asJSON(part)
+		for key, v := range part {
+			spread(files, dir+dashed(key), v)
+		}
+	case []any:
+		files[dir+"_index?recursive=true"] = asJSON(part)
+		for i, v := range part {
+			spread(files, dir+strconv.Itoa(i), v)
+		}
+	case []string:
+		files[name] = asJSON(part)
+	default:
+		files[name] = fmt.Sprint(part)
+	}
+}
+
+// dashed is a key as it is in paths: machine-type for machineType.
+func dashed(key string) string {
+	var b strings.Builder
+	for _, r := range key {
+		if unicode.IsUpper(r) {
+			b.WriteByte('-')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
 }
 
 func digitalOcean(u User) recording {
