@@ -25,3 +25,12 @@ func TestRequiredStateThatIsAbsentEndsInTheRecoveryConsole(t *testing.T) {
 	v.WaitLine("You are root in the recovery console", bootTime)
 	v.WaitLine("LABEL=NOWHERE", time.Minute)
 }
+
+// Process 1 is System Docker by then: what it becomes when it ends must not be a
+// panic of the kernel.
+func TestSystemDockerThatCannotStartEndsInTheRecoveryConsole(t *testing.T) {
+	v := Start(t, Machine{Append: "rancher.system_docker.extra_args=--storage-driver=nonsense"})
+	v.WaitLine("You are root in the recovery console", bootTime)
+	v.WaitLine("System Docker has ended", time.Minute)
+	v.WaitLine("nonsense", time.Minute)
+}
