@@ -43,6 +43,9 @@ type Options struct {
 	Quick bool
 	// Log shows progress.
 	Log func(format string, args ...any)
+
+	// firmware is the folder with what modules of Kernel ask for, or "".
+	firmware string
 }
 
 // build is one run with what the steps hand on.
@@ -83,6 +86,9 @@ var steps = []buildStep{
 // Build builds everything, unless the last build was of the same inputs.
 func Build(ctx context.Context, o Options) error {
 	if err := o.absolute(); err != nil {
+		return err
+	}
+	if err := o.findModules(); err != nil {
 		return err
 	}
 	unlock, err := o.lock()
@@ -210,22 +216,31 @@ func (b *build) takeKernel(context.Context) error {
 		return err
 	}
 	var err error
-	b.kernel, err = kernel.FromPackage(t)
-	return err
+	if b.kernel, err = kernel.FromPackage(t); err != nil {
+		return err
+	}
+	return b.checkKernel()
 }
 
-// ownKernel makes KERNEL= and MODULES= look like a package.
-func (b *build) ownKernel(t *tree.Tree) error {
-	c, err := tree.OnDisk(b.Kernel)
+// checkKernel refuses a kernel that could not boot, and says what else it lacks.
+func (b *build) checkKernel() error {
+	lacks, err := b.kernel.Lacks(b.profiles.kernel.Required)
 	if err != nil {
-		return fmt.Errorf("KERNEL=: %w", err)
+		return err
 	}
-	found, err := filepath.Glob(filepath.Join(b.Modules, "lib/modules/*"))
-	if err != nil || len(found) != 1 {
-		return fmt.Errorf("MODULES=%s: it must hold one lib/modules/RELEASE, found %d", b.Modules, len(found))
+	if len(lacks) > 0 {
+		return fmt.Errorf("kernel %s has no %s, neither as a module nor built in, and no image boots without", b.kernel.Release, strings.Join(lacks, ", "))
 	}
-	t.AddFile("boot/vmlinuz-"+filepath.Base(found[0]), 0o644, c, "KERNEL")
-	return addFolder(t, "usr/lib/modules/"+filepath.Base(found[0]), found[0])
+	for _, e := range b.profiles.extras {
+		lacks, err := b.kernel.Lacks(b.profiles.byName[e].Modules)
+		if err != nil {
+			return err
+		}
+		if len(lacks) > 0 {
+			b.Log("  PROFILE=%s: kernel %s has no %s; KERNEL= and MODULES= take another", e, b.kernel.Release, strings.Join(lacks, ", "))
+		}
+	}
+	return nil
 }
 
 func (b *build) path(name string) string { return filepath.Join(b.Out, name) }

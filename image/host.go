@@ -161,6 +161,9 @@ func (b *build) makeHost(ctx context.Context) error {
 	}
 	b.Log("  kernel %s, %.1f MB of modules", b.kernel.Release, float64(modules.Size())/1e6)
 	t.Merge("usr", modules)
+	if err := b.addFirmware(t, modules); err != nil {
+		return err
+	}
 	t.Merge("usr/share/ros/etc", t.Sub("etc"))
 	t.Remove("usr/share/ros/etc/mke2fs.conf.d")
 	if err := b.addConfig(t); err != nil {

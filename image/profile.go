@@ -58,6 +58,8 @@ type Profile struct {
 type Kernels struct {
 	// Package is the Debian package that depends on the kernel's own.
 	Package string `yaml:"package"`
+	// Required are modules without which no image boots.
+	Required []string `yaml:"required"`
 	// Root are the modules in the root image, Initrd those that find it.
 	Root   kernel.Selection `yaml:"root"`
 	Initrd kernel.Selection `yaml:"initrd"`

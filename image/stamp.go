@@ -42,6 +42,11 @@ func (o *Options) stamp() (string, error) {
 			inputs = append(inputs, p)
 		}
 	}
+	if o.firmware != "" {
+		if err := listAll(h, o.firmware); err != nil {
+			return "", fmt.Errorf("inputs of the image: %w", err)
+		}
+	}
 	for _, in := range inputs {
 		if err := hashAll(h, in); err != nil {
 			return "", fmt.Errorf("inputs of the image: %w", err)
@@ -62,6 +67,21 @@ func hashAll(w io.Writer, root string) error {
 		defer f.Close()
 		fmt.Fprintln(w, name)
 		_, err = io.Copy(w, f)
+		return err
+	})
+}
+
+// listAll hashes names, sizes and times of files: a machine's firmware is too much
+// to read each time.
+func listAll(w io.Writer, root string) error {
+	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		st, err := d.Info()
+		if err == nil && !d.IsDir() {
+			fmt.Fprintln(w, name, st.Size(), st.ModTime().UnixNano())
+		}
 		return err
 	})
 }

@@ -30,6 +30,8 @@ func (m *module) readInfo(data []byte) error {
 			m.aliases = append(m.aliases, value)
 		case "softdep":
 			m.softdeps = append(m.softdeps, value)
+		case "firmware":
+			m.firmware = append(m.firmware, value)
 		case "depends":
 			for d := range strings.SplitSeq(value, ",") {
 				if d != "" {

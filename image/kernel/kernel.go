@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os/exec"
 	"path"
 	"slices"
@@ -28,7 +29,7 @@ type Kernel struct {
 	// Origin is the package it came from.
 	Origin string
 
-	files   map[string]*tree.Entry // module name -> file below kernel/
+	files   map[string]*tree.Entry // module name -> file
 	builtin *tree.Content
 	order   *tree.Content
 	modules map[string]*module
@@ -41,6 +42,7 @@ type module struct {
 	depends    []string
 	aliases    []string
 	softdeps   []string
+	firmware   []string
 }
 
 // FromPackage finds the kernel in the files of a Debian kernel package, or in
@@ -73,8 +75,10 @@ func FromPackage(t *tree.Tree) (*Kernel, error) {
 	return k, nil
 }
 
+// isModule says whether a file below lib/modules is one. Those that do not come
+// with the kernel lie in updates/ and extra/.
 func isModule(p string) bool {
-	return strings.Contains(p, "/kernel/") && strings.Contains(path.Base(p), ".ko")
+	return strings.Contains(p, "lib/modules/") && strings.Contains(path.Base(p), ".ko")
 }
 
 // Name is the name of the module in a file: "a/xt-nat.ko.xz" is xt_nat.
@@ -149,9 +153,14 @@ func (k *Kernel) choose(ctx context.Context, s Selection) ([]string, error) {
 	return names, nil
 }
 
-// inKernel is the path of a module below the kernel/ folder.
-func inKernel(p string) string {
-	_, rel, _ := strings.Cut(p, "/kernel/")
+// inKernel is the path of a module below the kernel/ folder, or below that of the
+// release.
+func inKernel(p string) string { return strings.TrimPrefix(inRelease(p), "kernel/") }
+
+// inRelease is the path of a module below lib/modules/RELEASE.
+func inRelease(p string) string {
+	_, rel, _ := strings.Cut(p, "lib/modules/")
+	_, rel, _ = strings.Cut(rel, "/")
 	return rel
 }
 
@@ -188,13 +197,45 @@ func (k *Kernel) load(ctx context.Context, name string) (*module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unpack module %s: %w", e.Path, err)
 	}
-	rel, _, _ := strings.Cut(inKernel(e.Path), ".ko")
-	m := &module{name: name, path: "kernel/" + rel + ".ko", content: tree.Bytes(data)}
+	rel, _, _ := strings.Cut(inRelease(e.Path), ".ko")
+	m := &module{name: name, path: rel + ".ko", content: tree.Bytes(data)}
 	if err := m.readInfo(data); err != nil {
 		return nil, fmt.Errorf("module %s: %w", e.Path, err)
 	}
 	k.modules[name] = m
 	return m, nil
+}
+
+// Lacks lists those of the named modules that the kernel neither has nor has
+// built in.
+func (k *Kernel) Lacks(names []string) ([]string, error) {
+	if k.builtin == nil {
+		return nil, nil // nobody can say
+	}
+	text, err := k.builtin.All()
+	if err != nil {
+		return nil, err
+	}
+	has := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		has[Name(line)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return has[Name(n)] || k.files[Name(n)] != nil }), nil
+}
+
+// Firmware lists the files that modules of a tree of this kernel ask for, below
+// lib/firmware. A name may be a pattern.
+func (k *Kernel) Firmware(modules *tree.Tree) []string {
+	all := map[string]bool{}
+	for _, m := range k.modules {
+		if modules.Get("lib/modules/"+k.Release+"/"+m.path) == nil {
+			continue
+		}
+		for _, f := range m.firmware {
+			all[f] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // unpack undoes what the file's name says was done.
