@@ -180,6 +180,8 @@ func (r *run) wifi(ctx context.Context, link string, n cloudconfig.WifiNetwork) 
 	}
 	for ctx.Err() == nil {
 		c := exec.CommandContext(ctx, "wpa_supplicant", "-i", link, "-c", file, "-D", wpaDriver(link))
+		// It says there why it does not get in: a wrong password, no network of that name.
+		c.Stdout, c.Stderr = os.Stderr, os.Stderr
 		c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 		c.WaitDelay = 5 * time.Second
 		err := c.Run()

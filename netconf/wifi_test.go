@@ -100,7 +100,7 @@ func authority(t *testing.T, dir string) {
 }
 
 // TestASupplicantLogsIn runs a real wpa_supplicant with our config against a real
-// authenticator. Over a cable: the kernel of the tests has no wireless cards.
+// authenticator. Over a cable: radios are in test/vm, TestWifiOverTheAir.
 func TestASupplicantLogsIn(t *testing.T) {
 	certs := t.TempDir()
 	authority(t, certs)
