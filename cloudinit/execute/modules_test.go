@@ -279,7 +279,7 @@ func TestMessagesAreSentWhereTheConfigSays(t *testing.T) {
   config_filename: 10.conf
   configs: ["*.* /var/log/all", {content: "mail.* @mail", filename: 20.conf}]
   remotes: {central: "*.warn @@192.0.2.9:514", other: 192.0.2.8}
-  service_reload_command: [systemctl, restart, rsyslog]
+  service_reload_command: [env, restart, rsyslog]
 `, "rsyslog")
 	if err != nil {
 		t.Fatal(err)
@@ -287,7 +287,7 @@ func TestMessagesAreSentWhereTheConfigSays(t *testing.T) {
 	if got := m.read(t, "etc/r.d/10.conf"); got != "*.* /var/log/all\n*.warn @@192.0.2.9:514 # central\n*.* @192.0.2.8 # other\n" {
 		t.Errorf("10.conf = %q", got)
 	}
-	if got := m.read(t, "etc/r.d/20.conf"); got != "mail.* @mail\n" || strings.Join(m.ran, "; ") != "systemctl restart rsyslog" {
+	if got := m.read(t, "etc/r.d/20.conf"); got != "mail.* @mail\n" || strings.Join(m.ran, "; ") != "env restart rsyslog" {
 		t.Errorf("20.conf = %q, ran %q", got, m.ran)
 	}
 }
