@@ -25,7 +25,7 @@ engine: $(ENGINE_OUT)/runc $(ENGINE_OUT)/containerd-shim-runc-v2 $(ENGINE_OUT)/d
 $(ENGINE_KIT)/go.mod: $(ENGINE_MODS) $(ENGINE_PROXY)
 	@rm -rf $(@D) && mkdir -p $(@D) && cp engine/go.sum $(@D)/go.sum && cp engine/go.mod $@.new
 	@set -e; copy() { \
-		(cd engine && go mod download $$1) && cp -r "$$(cd engine && go list -m -f '{{.Dir}}' $$1)" $(@D)/$$2 && chmod -R u+w $(@D)/$$2; \
+		(cd engine && go mod download $$1); cp -r "$$(cd engine && go list -m -f '{{.Dir}}' $$1)" $(@D)/$$2; chmod -R u+w $(@D)/$$2; \
 		echo "replace $$1 => ../$(@D)/$$2" >> $@.new; \
 	}; \
 	copy github.com/moby/buildkit buildkit; \
