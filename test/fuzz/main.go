@@ -81,7 +81,7 @@ func (t target) run(ctx context.Context, d time.Duration) (string, error) {
 		d /= 4
 	}
 	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", d.String(),
-		"-fuzzminimizetime", "10s", "-parallel", "1", "-timeout", (d + 5*time.Minute).String(), "./"+t.dir)
+		"-fuzzminimizetime", "1s", "-parallel", "1", "-timeout", (d + 5*time.Minute).String(), "./"+t.dir)
 	b, err := cmd.CombinedOutput()
 	return string(b), err
 }
