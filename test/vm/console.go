@@ -144,25 +144,32 @@ func (v *VM) asks(text string) bool {
 	return strings.Contains(kernelLine.ReplaceAllString(said, ""), text)
 }
 
-// Answer waits for the prompt and types the answer. A program that asks throws
-// away what was typed before it listens (TCSAFLUSH), and a prompt is seen before
-// that: so what is not taken is typed again, as a person would.
-func (v *VM) Answer(prompt, answer string, timeout time.Duration) {
+// Answer waits for the prompt and types the answer, until a line says took. Who
+// asks without echo throws away what was typed before it listens (TCSAFLUSH),
+// and a prompt is seen before that: an answer that is echoed came too early, and
+// is typed again unless it was taken nevertheless.
+func (v *VM) Answer(prompt, answer, took string, timeout time.Duration) {
 	v.t.Helper()
 	v.WaitPrompt(prompt, timeout)
-	v.mu.Lock()
-	asked := len(v.lines)
-	v.answered = asked + 1
-	v.mu.Unlock()
-	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); {
+	for {
+		v.mu.Lock()
+		from := len(v.lines)
+		v.mu.Unlock()
+		// says is the line after the first one that contains text, or 0.
+		says := func(text string) int {
+			return 1 + slices.IndexFunc(v.lines[from:], func(l string) bool { return strings.Contains(l, text) })
+		}
 		if _, err := io.WriteString(v.keyboard, answer+"\n"); err != nil {
 			v.t.Fatalf("type on the console: %v", err)
 		}
-		if v.waits(cmp.Or(v.patience, 10*time.Second), func() bool { return len(v.lines) > asked }) {
+		v.wait(strconv.Quote(took)+" after the answer to "+strconv.Quote(prompt), timeout, func() bool { return says(took)+says(answer) > 0 })
+		if v.waits(cmp.Or(v.patience, 10*time.Second), func() bool { return says(took) > 0 }) {
+			v.mu.Lock()
+			v.answered = from + says(took)
+			v.mu.Unlock()
 			return
 		}
 	}
-	v.t.Fatalf("the prompt %q took no answer in %s", prompt, timeout)
 }
 
 // WaitOff waits until the machine has powered itself off.

@@ -83,7 +83,7 @@ type VM struct {
 	open  string // what has come of a line that has not ended: a prompt
 	// answered is the line from which a new prompt can come.
 	answered int
-	patience time.Duration // until an answer is typed again; 0 is 10 s
+	patience time.Duration // until an answer that came too early is typed again; 0 is 10 s
 	marks    map[string]Mark
 	more     chan struct{} // closed and made anew at each line
 	off      bool
