@@ -49,7 +49,7 @@ func TestStateOnLVMInLUKSOnRAID(t *testing.T) {
 		Append: "rancher.state.required rancher.state.wait rancher.state.mdadm_scan rancher.state.cryptsetup rancher.state.lvm_scan"}
 	v = Start(t, locked)
 	v.Answer("Enter passphrase for /dev/md", "wrong", "No key available", bootTime)
-	v.Answer("Enter passphrase for /dev/md", passphrase, "mount state", bootTime)
+	v.Answer("Enter passphrase for /dev/md", passphrase, "] mount state (", bootTime)
 	v.WaitMark("ssh", bootTime)
 	v.Says("cat /home/rancher/kept", "kept")
 	if out, err := v.Try("sudo grep -rs '" + passphrase + "' /run /var/log /etc; sudo dmesg | grep '" + passphrase + "'"); err == nil {
