@@ -299,7 +299,7 @@ func TestWithoutTheCallTheWalkOpensTheSame(t *testing.T) {
 			}
 			fd, err := d.openStraight(p, flags)
 			if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
-				t.Skip("this kernel does not have openat2")
+				continue // an old kernel, or a sandbox: open, above, is the walk there
 			}
 			if got := opened(fd, err); (got == "") != (want == "") {
 				t.Errorf("openStraight(%s, %#x) = %s, the walk says %s", p, flags, got, want)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,11 +70,13 @@ func TestAPanicIsAFailure(t *testing.T) {
 }
 
 func TestASlowStepSaysThatItIsStillRunning(t *testing.T) {
-	_, _, log, _ := run(t, Should("slow", func(context.Context, *[]string) error {
-		time.Sleep(20 * time.Millisecond)
-		return nil
-	}))
-	if !bytes.Contains([]byte(log), []byte("still running")) {
-		t.Errorf("log = %s", log)
-	}
+	synctest.Test(t, func(t *testing.T) { // its time is not ours: nothing waits
+		_, _, log, _ := run(t, Should("slow", func(context.Context, *[]string) error {
+			time.Sleep(20 * time.Millisecond)
+			return nil
+		}))
+		if !bytes.Contains([]byte(log), []byte("still running")) {
+			t.Errorf("log = %s", log)
+		}
+	})
 }
