@@ -2,6 +2,7 @@ package golines
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,5 +156,32 @@ func TestBrokenTablesAreAnErrorAndNoPanic(t *testing.T) {
 	other[at] = 0xf2
 	if _, err := Drop(other); err == nil || !strings.Contains(err.Error(), "this Go") {
 		t.Errorf("tables of another Go: %v", err)
+	}
+}
+
+// Offsets of tables that are gone would still be a sixth of what is saved, and
+// those of tables that are kept for another use would tell wrong lines.
+func TestNoFunctionPointsToATableOfLines(t *testing.T) {
+	bare, err := Drop(buildFails(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, size, err := section(bare, ".gopclntab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab := tables{b: bare[at : at+size]}
+	if _, err := binary.Decode(tab.b, binary.LittleEndian, &tab.header); err != nil {
+		t.Fatal(err)
+	}
+	for i := range tab.Funcs {
+		var f function
+		at := tab.FuncTab + uint64(binary.LittleEndian.Uint32(tab.b[tab.FuncTab+8*i+4:]))
+		if _, err := binary.Decode(tab.b[at:], binary.LittleEndian, &f); err != nil {
+			t.Fatal(err)
+		}
+		if f.PCFile != 0 || f.PCLine != 0 || f.StartLine != 0 {
+			t.Fatalf("function %d: %+v", i, f)
+		}
 	}
 }
