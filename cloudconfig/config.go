@@ -4,7 +4,7 @@
 package cloudconfig
 
 import (
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/network"
 )

@@ -3,7 +3,7 @@ package cloudconfig
 import (
 	"reflect"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // A Layer is one document of config.

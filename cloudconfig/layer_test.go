@@ -72,7 +72,7 @@ func TestBrokenLayerIsSetAsideAndNamed(t *testing.T) {
 		{"in a list", "write_files:\n- path: /a\n  permission: '0644'\n", "b.yml:3:3: write_files[0].permission: no such key; did you mean permissions?"},
 		{"mode", "write_files:\n- path: /a\n  permissions: rw\n", `write_files[0].permissions: "rw" is no file mode`},
 		{"tab", "rancher:\n\tdebug: true\n", "b.yml:2:1: a tab at the start of a line; YAML indents with spaces"},
-		{"syntax", "a: b: c\n", "b.yml:1:1: mapping values are not allowed"},
+		{"syntax", "a: b: c\n", "b.yml:1:5: mapping values are not allowed"},
 		{"not a map", "- a\n", "b.yml:1:1: want `key: value` lines, not a list"},
 		{"two documents", "hostname: a\n---\nhostname: b\n", "a second document"},
 		{"not text", "hostname: \xff\n", "b.yml:1:1: not UTF-8 text"},

@@ -9,7 +9,7 @@ import (
 	"net/netip"
 	"path/filepath"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/network"
 	"rancheros/paths"

@@ -3,7 +3,7 @@ package cloudconfig
 import (
 	"fmt"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // Output says where what programs print goes.

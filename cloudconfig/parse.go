@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/yamlerr"
 )
@@ -93,24 +93,17 @@ func firstInvalid(doc []byte) int {
 // syntaxProblem finds the place in yaml's error, and says more where the error
 // says little.
 func syntaxProblem(file string, doc []byte, err error) Problem {
-	line, message := yamlerr.Split(err)
-	p := Problem{File: file, Line: max(line, 1), Column: 1, Severity: Error, Message: message}
+	line, column, message := yamlerr.Split(err)
+	p := Problem{File: file, Line: max(line, 1), Column: max(column, 1), Severity: Error, Message: message}
 	lines := strings.Split(string(doc), "\n")
-	// The library names the line where it gave up, or the one before.
-	for _, n := range []int{p.Line, p.Line + 1} {
-		if n < 1 || n > len(lines) {
-			continue
-		}
-		indent := lines[n-1][:len(lines[n-1])-len(strings.TrimLeft(lines[n-1], " \t"))]
-		if at := strings.IndexByte(indent, '\t'); at >= 0 {
-			p.Line, p.Column = n, at+1
-			p.Message = "a tab at the start of a line; YAML indents with spaces"
-			return p
-		}
+	if p.Line > len(lines) {
+		return p
 	}
-	if p.Line >= 1 && p.Line <= len(lines) {
-		line := lines[p.Line-1]
-		p.Column = 1 + len(line) - len(strings.TrimLeft(line, " "))
+	text := lines[p.Line-1]
+	indent := text[:len(text)-len(strings.TrimLeft(text, " \t"))]
+	if at := strings.IndexByte(indent, '\t'); at >= 0 {
+		p.Column = at + 1
+		p.Message = "a tab at the start of a line; YAML indents with spaces"
 	}
 	return p
 }

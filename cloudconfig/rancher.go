@@ -1,6 +1,6 @@
 package cloudconfig
 
-import "gopkg.in/yaml.v3"
+import "go.yaml.in/yaml/v4"
 
 // Rancher are the settings of this operating system.
 type Rancher struct {

@@ -6,10 +6,11 @@ import (
 	"strconv"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/modules"
 	"rancheros/cloudconfig/shape"
+	"rancheros/cloudconfig/yamlerr"
 )
 
 // These ask the compiler, not the reflect package, so they cost nothing.
@@ -29,6 +30,12 @@ type strict struct {
 func (s *strict) problem(n *yaml.Node, path, suggestion, format string, a ...any) {
 	s.problems = append(s.problems, Problem{File: s.file, Line: n.Line, Column: n.Column, Path: path,
 		Severity: Error, Message: fmt.Sprintf(format, a...), Suggestion: suggestion})
+}
+
+// mistake is what a type's own reader says about a value.
+func (s *strict) mistake(n *yaml.Node, path string, err error) {
+	_, _, message := yamlerr.Split(err)
+	s.problem(n, path, "", "%s", message)
 }
 
 func (s *strict) check(n *yaml.Node, t reflect.Type, path string) {
@@ -52,7 +59,7 @@ func (s *strict) check(n *yaml.Node, t reflect.Type, path string) {
 		}
 	case lenient:
 		if err := n.Decode(reflect.New(t).Interface()); err != nil {
-			s.problem(n, path, "", "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+			s.mistake(n, path, err)
 		}
 	default:
 		s.plain(n, t, path)
@@ -70,7 +77,7 @@ func (s *strict) items(n *yaml.Node, t reflect.Type, path string, lenient bool) 
 		}
 		alone := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{item}}
 		if err := alone.Decode(reflect.New(t).Interface()); err != nil {
-			s.problem(item, here, "", "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+			s.mistake(item, here, err)
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/modules"
 	"rancheros/cloudconfig/network"

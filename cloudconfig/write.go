@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"go.yaml.in/yaml/v4"
 	"golang.org/x/sys/unix"
-	"gopkg.in/yaml.v3"
 
 	"rancheros/paths"
 )

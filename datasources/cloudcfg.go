@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // CloudConfig is what /etc/cloud/cloud.cfg and its drop-ins say, merged by name

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig"
 	"rancheros/paths"

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/mount"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/paths"
 )

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig"
 	"rancheros/cloudconfig/modules"

@@ -13,7 +13,7 @@ import (
 	"fmt"
 
 	"github.com/coreos/ignition/v2/config/v3_6_experimental/types"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/userdata/fetch"
 )

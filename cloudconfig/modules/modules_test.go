@@ -3,7 +3,7 @@ package modules_test
 import (
 	"testing"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/modules"
 	"rancheros/cloudconfig/shape"

@@ -11,9 +11,10 @@ import (
 	"strconv"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/shape"
+	"rancheros/cloudconfig/yamlerr"
 )
 
 // Limits of a document. It comes from the network or from a user.
@@ -57,7 +58,8 @@ func (r *reader) parse(doc []byte) (value, bool) {
 		return fail("the document is empty")
 	}
 	if err != nil {
-		return fail("not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		line, column, message := yamlerr.Split(err)
+		return fail("not YAML: line %d, column %d: %s", line, column, message)
 	}
 	if !r.plain(&n, 0) {
 		return fail("the document is nested or repeats itself too much")

@@ -320,7 +320,7 @@ bonds:
 func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"Empty", "", "the document is empty"},
-		{"NotYAML", "a: [", "not YAML: line 1: did not find expected node content"},
+		{"NotYAML", "a: [", "not YAML: line 2, column 1: did not find expected node content"},
 		{"NoVersion", "ethernets: {}", "1:1: the key version is missing: 1 and 2 are known"},
 		{"WrongVersion", "version: 3", "1:10: version: version 3 is not known: 1 and 2 are"},
 		{"NoConfig", "version: 1", "config: the key config is missing"},

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/shape"
 )

@@ -3,7 +3,7 @@ package shape
 import (
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // KindOf is the kind of a value as YAML 1.1 has it.

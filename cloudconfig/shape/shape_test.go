@@ -3,7 +3,7 @@ package shape
 import (
 	"testing"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 )
 
 func node(t *testing.T, doc string) *yaml.Node {

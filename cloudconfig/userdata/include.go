@@ -10,7 +10,7 @@ import (
 	"rancheros/cloudconfig/userdata/document"
 	"rancheros/cloudconfig/userdata/fetch"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // An includeLine is one URL of an #include.

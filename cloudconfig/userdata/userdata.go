@@ -12,7 +12,7 @@ import (
 	"context"
 	"time"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/ignition"
 	"rancheros/cloudconfig/userdata/fetch"

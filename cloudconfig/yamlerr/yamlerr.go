@@ -1,36 +1,43 @@
-// Package yamlerr finds the line in the syntax errors of gopkg.in/yaml.v3,
-// which gives it only as text.
+// Package yamlerr takes apart the errors of go.yaml.in/yaml/v4.
 package yamlerr
 
 import (
-	"strconv"
+	"errors"
+	"fmt"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 )
 
-// parserErrors are messages of the library's parser. Its scanner counts lines
-// from 1, its parser from 0 (yaml.v3 decode.go, parser.fail).
-var parserErrors = [...]string{
-	"did not find expected node content", "did not find expected '-' indicator", "did not find expected key",
-	"did not find expected ',' or", "did not find expected <",
+// open are the places in which a missing end is noticed far below the start.
+var open = map[string]string{
+	"while parsing a flow sequence":  "the list that begins at",
+	"while parsing a flow mapping":   "the mapping that begins at",
+	"while scanning a quoted scalar": "the quoted text that begins at",
 }
 
-// Split returns the line, counted from 1, and the message without it. The line
-// is 0 when the library gives none.
-func Split(err error) (line int, message string) {
-	message = strings.TrimPrefix(err.Error(), "yaml: ")
-	rest, ok := strings.CutPrefix(message, "line ")
-	if !ok {
-		return 0, message
-	}
-	number, after, ok := strings.Cut(rest, ": ")
-	n, bad := strconv.Atoi(number)
-	if !ok || bad != nil {
-		return 0, message
-	}
-	for _, p := range parserErrors {
-		if strings.HasPrefix(after, p) {
-			n++
+// Split returns line and column, counted from 1, and the message without them.
+// Both are 0 when the library gives none.
+func Split(err error) (line, column int, message string) {
+	if many, ok := errors.AsType[*yaml.LoadErrors](err); ok {
+		var all []string
+		for _, e := range many.Errors {
+			_, _, text := Split(e)
+			all = append(all, text)
 		}
+		message = strings.Join(all, "; ")
+		if len(many.Errors) > 0 {
+			line, column = many.Errors[0].Mark.Line, many.Errors[0].Mark.Column
+		}
+		return line, column, message
 	}
-	return n, after
+	one, ok := errors.AsType[*yaml.LoadError](err)
+	if !ok {
+		return 0, 0, strings.TrimPrefix(err.Error(), "yaml: ")
+	}
+	message = one.Message
+	if begin := one.ContextMark; begin.Line > 0 && open[one.ContextMsg] != "" {
+		message += fmt.Sprintf(" of %s line %d, column %d", open[one.ContextMsg], begin.Line, begin.Column)
+	}
+	return one.Mark.Line, one.Mark.Column, message
 }

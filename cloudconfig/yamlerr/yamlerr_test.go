@@ -1,32 +1,45 @@
-package yamlerr
+package yamlerr_test
 
 import (
+	"fmt"
 	"testing"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
+
+	"rancheros/cloudconfig/yamlerr"
 )
 
-func TestLineOfSyntaxErrors(t *testing.T) {
-	tests := []struct {
-		doc  string
-		line int
-	}{
-		{"#cloud-config\nhostname: [\nother: x\n", 2},
-		{"a: 1\nb: [1, 2\nc: 3\n", 2},
-		{"a: 1\n- b\n", 2},
-		{"a: 1\nb: 2\nc: d: e\n", 3},
-		{"a: 1\nb: \"unclosed\nc: 3\n", 2},
-	}
-	for _, tt := range tests {
+func TestSplitGivesThePlaceOfASyntaxError(t *testing.T) {
+	for _, tt := range []struct{ doc, want string }{
+		{"a: 1\n- b\n", "2:1 did not find expected key"},
+		{"a: 1\nb: 2\nc: d: e\n", "3:5 mapping values are not allowed in this context"},
+		{"a:\n  - b\n c: d\n", "3:2 did not find expected key"},
+		{"a: @b\n", "1:4 found character that cannot start any token"},
+		{"a: *x\n", "1:4 unknown anchor 'x' referenced"},
+		{"#cloud-config\nhostname: [\nother: x\n", "4:1 did not find expected ',' or ']' of the list that begins at line 2, column 11"},
+		{"a: {b: 1\nc: 3\n", "2:2 did not find expected ',' or '}' of the mapping that begins at line 1, column 4"},
+		{"a: 1\nb: \"unclosed\nc: 3\n", "4:1 found unexpected end of stream of the quoted text that begins at line 2, column 4"},
+		{"a: \x01\n", "0:0 control characters are not allowed (value: 1)"},
+	} {
 		var n yaml.Node
 		err := yaml.Unmarshal([]byte(tt.doc), &n)
 		if err == nil {
-			t.Fatalf("%q is valid", tt.doc)
+			t.Errorf("%q is valid", tt.doc)
+			continue
 		}
-		// The library names where a thing began or where it gave up: the line
-		// itself or the next.
-		if line, msg := Split(err); line != tt.line && line != tt.line+1 {
-			t.Errorf("%q: line %d, want %d: %s", tt.doc, line, tt.line, msg)
+		line, column, message := yamlerr.Split(err)
+		if got := fmt.Sprintf("%d:%d %s", line, column, message); got != tt.want {
+			t.Errorf("%q: %s, want %s", tt.doc, got, tt.want)
 		}
+	}
+}
+
+func TestSplitJoinsTheMistakesOfValues(t *testing.T) {
+	var v struct{ A, B int }
+	err := yaml.Unmarshal([]byte("a: x\nb: [1]\n"), &v)
+	line, column, message := yamlerr.Split(err)
+	want := "1:4 cannot construct !!str `x` into int; cannot construct !!seq into int"
+	if got := fmt.Sprintf("%d:%d %s", line, column, message); got != want {
+		t.Errorf("Split(%v) = %s, want %s", err, got, want)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"path"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/userdata"
 	"rancheros/cloudconfig/userdata/fetch"

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig"
 	"rancheros/cloudinit/state"

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"go.yaml.in/yaml/v4"
 	"golang.org/x/sys/unix"
-	"gopkg.in/yaml.v3"
 
 	"rancheros/cloudconfig/userdata"
 	"rancheros/cloudinit/state"

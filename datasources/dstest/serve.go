@@ -20,7 +20,7 @@ import (
 	"path"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // A Server is http/_meta.yaml: what of the answers is not in files.

@@ -1,7 +1,7 @@
 // Package document reads YAML with the meaning that cloud-config has always
 // had: YAML 1.1 as PyYAML's safe loader understands it.
 //
-// What comes back is a tree of yaml.v3 nodes without aliases, anchors or merge
+// What comes back is a tree of yaml nodes without aliases, anchors or merge
 // keys, in which each scalar carries its resolved tag and a spelling that every
 // YAML reader understands the same way. Keys keep their order, nodes their line.
 //
@@ -14,7 +14,7 @@ import (
 	"fmt"
 	"io"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/yamlerr"
 )
@@ -96,8 +96,8 @@ func marks(data []byte) int {
 }
 
 func syntaxError(err error) *Error {
-	line, message := yamlerr.Split(err)
-	return &Error{Line: line, Message: message}
+	line, column, message := yamlerr.Split(err)
+	return &Error{Line: line, Column: column, Message: message}
 }
 
 // A resolver unfolds one document.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/userdata/document"
 )
@@ -47,7 +47,30 @@ func TestYAMLWritesWhatEveryReaderReadsTheSameWay(t *testing.T) {
 	}
 	want := map[string]any{"a": true, "b": "yes", "c": "0o17", "d": "22:22", "e": "1e3", "f": "2012-09-01", "g": nil, "h": 420}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("yaml.v3 reads %s otherwise (-want +got):\n%s", text, diff)
+		t.Errorf("yaml reads %s otherwise (-want +got):\n%s", text, diff)
+	}
+}
+
+func TestYAMLKeepsTextToTheLastEmptyLine(t *testing.T) {
+	for _, text := range []string{"\n0", "\nfirst\n", "\n\n  indented\n", "last\n\n", "\n", " \n", "\ttab\n", "# no comment\n", "a\r\nb\n", "- no list\n", "\u2028"} {
+		for _, style := range []yaml.Style{0, yaml.LiteralStyle, yaml.FoldedStyle, yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle} {
+			value := document.String(text)
+			value.Style = style
+			n := document.Map()
+			document.Set(n, "content", value)
+			doc, err := document.YAML(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, _, err := document.Parse(doc)
+			if err != nil {
+				t.Errorf("%q in style %d: %v\n%s", text, style, err, doc)
+				continue
+			}
+			if got := document.Get(again, "content").Value; got != text {
+				t.Errorf("%q in style %d is read again as %q from\n%s", text, style, got, doc)
+			}
+		}
 	}
 }
 
@@ -102,7 +125,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"a: 1\n", "a: &x [1]\nb: *x\n", "<<: {a: 1}\n", "- 0x\n- 0b_\n- 1:2\n", "!!binary \"=\"\n", "? [a]\n: b\n", "a: !!set {b}\n"} {
+	for _, s := range []string{"a: 1\n", "a: &x [1]\nb: *x\n", "<<: {a: 1}\n", "- 0x\n- 0b_\n- 1:2\n", "!!binary \"=\"\n", "? [a]\n: b\n", "a: !!set {b}\n", "|\n\n 0"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

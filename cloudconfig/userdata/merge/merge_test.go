@@ -3,7 +3,7 @@ package merge_test
 import (
 	"testing"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/userdata/document"
 	"rancheros/cloudconfig/userdata/merge"

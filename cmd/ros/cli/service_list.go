@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig"
 	"rancheros/services"

@@ -3,7 +3,7 @@ package wire
 import (
 	"fmt"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/network"
 	"rancheros/datasources"
