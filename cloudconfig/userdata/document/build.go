@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -139,13 +140,32 @@ func YAML(n *yaml.Node) ([]byte, error) {
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
-	if err := e.Encode(n); err != nil {
+	if err := e.Encode(quoted(Copy(n))); err != nil {
 		return nil, fmt.Errorf("write yaml: %w", err)
 	}
 	if err := e.Close(); err != nil {
 		return nil, fmt.Errorf("write yaml: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// quoted puts text into double quotes that would be read as something else
+// without them: what YAML 1.1 calls a boolean, what it takes for the end of a
+// line, and keys of several lines.
+func quoted(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
+		tag, _ := plain(n.Value)
+		if n.Style == 0 && tag != "!!str" || strings.ContainsAny(n.Value, "\r\u0085\u2028\u2029") {
+			n.Style = yaml.DoubleQuotedStyle
+		}
+	}
+	for i, c := range n.Content {
+		quoted(c)
+		if n.Kind == yaml.MappingNode && i%2 == 0 && strings.Contains(c.Value, "\n") {
+			c.Style = yaml.DoubleQuotedStyle
+		}
+	}
+	return n
 }
 
 // Copy is a deep copy.
