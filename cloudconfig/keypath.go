@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
@@ -29,6 +30,9 @@ const maxPath = 1024
 func splitPath(path string) ([]token, error) {
 	if len(path) > maxPath || strings.Count(path, ".") > maxDepth {
 		return nil, fmt.Errorf("key %.40s…: too long", path)
+	}
+	if !utf8.ValidString(path) {
+		return nil, fmt.Errorf("key %+q: not UTF-8", path)
 	}
 	var out []token
 	rest := path

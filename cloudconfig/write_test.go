@@ -21,6 +21,7 @@ func FuzzSet(f *testing.F) {
 		{"rancher: {services: {a: &s {image: x}, b: *s}}\n", "rancher.services.b.image", "y"},
 		{"{}", `rancher.network.interfaces."a.b".mtu`, "1500"},
 		{"[a]", "hostname", "h"},
+		{"", "rancher.environment.a\xd5", "b"},
 	} {
 		f.Add(seed[0], seed[1], seed[2])
 	}
