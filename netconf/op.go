@@ -14,9 +14,9 @@ type Verb int
 
 // The verbs, in the order in which Plan uses them.
 const (
-	LinkAdd Verb = iota
-	LinkDown
+	LinkDown Verb = iota
 	LinkRename
+	LinkAdd
 	LinkMAC
 	LinkOption
 	PortOption

@@ -14,10 +14,11 @@ import (
 // not name are left alone, unless we made them.
 func Plan(have, want State) []Op {
 	p := planner{have: have, want: want}
+	// A VLAN names the link below it by its new name.
+	p.rename()
 	for _, l := range byDependency(want.Links) {
 		p.make(l)
 	}
-	p.rename()
 	for _, l := range byDependency(want.Links) {
 		p.settings(l)
 	}

@@ -142,6 +142,14 @@ link set eth0 name eth1
 link set reneth1 name eth0
 link set eth1 up
 link set eth0 up`},
+		{"AVLANIsMadeWhenTheCardBelowItHasItsName", []Link{lo(), card("eth0", "52:54:00:00:00:01")},
+			links(network.Link{ID: "lan0", Kind: network.Physical, Name: "lan0", Match: network.Match{MAC: "52:54:00:00:00:01"}},
+				network.Link{ID: "lan0.5", Kind: network.VLAN, Parent: "lan0", VLANID: 5}), `
+link set eth0 down
+link set eth0 name lan0
+link add link lan0 name lan0.5 type vlan id 5
+link set lan0 up
+link set lan0.5 up`},
 		{"ALinkWithoutLinkLocalAddressesLosesTheOneItHas", []Link{lo(), local},
 			links(network.Link{ID: "eth0", Kind: network.Physical, DHCP4: true, IPv6LL: &no}), `
 sysctl net/ipv6/conf/eth0/accept_ra=0
