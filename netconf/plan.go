@@ -281,6 +281,9 @@ func keyOf(r network.Route) routeKey {
 
 func (p *planner) addRoutes(l Link) {
 	cur := p.current(l)
+	if !l.Up && (cur == nil || !cur.Up) {
+		return // The kernel takes none until somebody sets the link up.
+	}
 	for _, r := range l.Routes {
 		// A link that was down has lost its routes.
 		if cur != nil && !p.down[l.Name] && slices.ContainsFunc(cur.Routes, func(h Route) bool { return sameRoute(h, r) }) {

@@ -150,6 +150,12 @@ link set eth0 name lan0
 link add link lan0 name lan0.5 type vlan id 5
 link set lan0 up
 link set lan0.5 up`},
+		{"AManualLinkThatIsDownHasNoRoutesYet", []Link{lo(), {Name: "eth0", Kind: network.Physical}},
+			links(network.Link{ID: "eth0", Kind: network.Physical, Manual: true, Addresses: prefixes("10.0.0.5/24"), Routes: []network.Route{route("0.0.0.0/0", "10.0.0.1")}}), `
+addr add 10.0.0.5/24 dev eth0`},
+		{"AManualLinkThatSomebodySetUpHasThem", []Link{lo(), card("eth0", "52:54:00:00:00:01", "10.0.0.5/24")},
+			links(network.Link{ID: "eth0", Kind: network.Physical, Manual: true, Addresses: prefixes("10.0.0.5/24"), Routes: []network.Route{route("0.0.0.0/0", "10.0.0.1")}}), `
+route replace default via 10.0.0.1 dev eth0`},
 		{"ALinkWithoutLinkLocalAddressesLosesTheOneItHas", []Link{lo(), local},
 			links(network.Link{ID: "eth0", Kind: network.Physical, DHCP4: true, IPv6LL: &no}), `
 sysctl net/ipv6/conf/eth0/accept_ra=0
