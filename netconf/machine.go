@@ -76,7 +76,7 @@ func (m *machine) effective(have State) *network.Config {
 		physical++
 		here = here || l.Match.MAC == "" || slices.ContainsFunc(have.Links, func(d Link) bool {
 			rank, _ := fits(l, d)
-			return matchable(d) && rank < noMatch
+			return have.matchable(d) && rank < noMatch
 		})
 	}
 	if physical > 0 && here || physical == 0 && slices.ContainsFunc(m.cfg.Links, func(l network.Link) bool { return virtual(l.Kind) }) {

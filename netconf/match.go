@@ -37,7 +37,7 @@ const (
 func Match(cfg *network.Config, have State) (targets []Target, missing []network.Link, problems []string) {
 	taken := map[string]bool{} // IDs that have a device
 	for _, d := range have.Links {
-		if !matchable(d) {
+		if !have.matchable(d) {
 			continue
 		}
 		id, tie := best(cfg.Links, d)
@@ -67,9 +67,15 @@ func Match(cfg *network.Config, have State) (targets []Target, missing []network
 	return targets, missing, append(problems, sameNames(targets)...)
 }
 
-// matchable leaves out what software made and what belongs to containers.
-func matchable(d Link) bool {
+// matchable leaves out what software made, what belongs to containers, and a
+// card that is a faster way for another, which has its address and speaks for
+// both: the kernel pairs them itself (Azure's accelerated network, virtio's
+// standby).
+func (s *State) matchable(d Link) bool {
 	if d.Kind == network.Loopback || virtual(d.Kind) {
+		return false
+	}
+	if m := s.link(d.Master); m != nil && m.physical() {
 		return false
 	}
 	for _, p := range []string{"docker", "veth", "br-", "cni", "virbr"} {
@@ -215,7 +221,7 @@ func sameNames(targets []Target) (problems []string) {
 func Default(have State) *network.Config {
 	cfg := &network.Config{}
 	for _, d := range have.Links {
-		if matchable(d) && (d.physical() || d.Kind == "veth") && d.MAC != "" {
+		if have.matchable(d) && (d.physical() || d.Kind == "veth") && d.MAC != "" {
 			cfg.Links = append(cfg.Links, network.Link{ID: d.Name, Kind: network.Physical, DHCP4: true})
 		}
 	}

@@ -279,6 +279,21 @@ func TestMatchPrefersMACThenNameThenDriverThenGlob(t *testing.T) {
 	}
 }
 
+func TestACardThatAnotherHasTakenIsNotConfigured(t *testing.T) {
+	const mac = "00:15:5d:00:00:01"
+	have := State{Links: []Link{lo(), card("enP1", mac), card("eth0", mac)}}
+	have.Links[1].Master = "eth0"
+	for _, cfg := range []*network.Config{
+		links(network.Link{ID: "lan0", Kind: network.Physical, Name: "lan0", Match: network.Match{MAC: mac}}),
+		Default(have),
+	} {
+		targets, missing, problems := Match(cfg, have)
+		if len(targets) != 1 || targets[0].Device != "eth0" || len(missing) != 0 || len(problems) != 0 {
+			t.Errorf("Match() = %+v, missing %v, problems %q; want eth0 alone", targets, missing, problems)
+		}
+	}
+}
+
 func TestEqualClaimsAreAProblem(t *testing.T) {
 	_, _, problems := Match(links(
 		network.Link{ID: "b", Kind: network.Physical, Match: network.Match{Name: "e*0"}},
