@@ -120,8 +120,15 @@ func (d dhcp6) renew(ctx context.Context, old *Lease6, rebind bool) (*Lease6, er
 	return lease6Of(reply, false)
 }
 
-// lease6Of reads an answer.
+// soonest is when an IPv6 lease is renewed at the earliest: a server that takes
+// its network out of use gives addresses that are preferred for no time at all.
+const soonest = 10 * time.Second
+
+// lease6Of reads an answer. One of nobody cannot be renewed.
 func lease6Of(reply *dhcpv6.Message, stateless bool) (*Lease6, error) {
+	if reply.Options.ServerID() == nil {
+		return nil, errors.New("the answer names no server")
+	}
 	l := &Lease6{Got: time.Now(), DNS: addrs(reply.Options.DNS()), Reply: reply.ToBytes()}
 	if s := reply.Options.DomainSearchList(); s != nil {
 		for _, n := range s.Labels {
@@ -155,6 +162,7 @@ func lease6Of(reply *dhcpv6.Message, stateless bool) (*Lease6, error) {
 	if l.Renew <= 0 {
 		l.Renew = shortest / 2
 	}
+	l.Renew = max(l.Renew, soonest)
 	if l.Rebind <= l.Renew {
 		l.Rebind = max(shortest*4/5, l.Renew)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/insomniacslk/dhcp/dhcpv6"
 
 	"rancheros/cloudconfig/network"
 )
@@ -125,6 +126,31 @@ func TestAnAnswerIsNotTrusted(t *testing.T) {
 		if l, err := leaseOf("eth0", nil, ack(dhcpv4.WithYourIP(ip))); err == nil {
 			t.Errorf("leaseOf(%v) = %+v, want an error", ip, l)
 		}
+	}
+}
+
+func TestAnIPv6AnswerIsNotTrusted(t *testing.T) {
+	reply := func(m ...dhcpv6.Modifier) *dhcpv6.Message {
+		r, err := dhcpv6.NewMessage(append(m, dhcpv6.WithIANA(dhcpv6.OptIAAddress{
+			IPv6Addr: netip.MustParseAddr("2001:db8::7").AsSlice(), ValidLifetime: time.Hour,
+		}))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if l, err := lease6Of(reply(), false); err == nil {
+		t.Errorf("lease6Of() of an answer without a server = %+v", l)
+	}
+	if l, err := lease6Of(reply(), true); err == nil {
+		t.Errorf("lease6Of() of names without a server = %+v", l)
+	}
+	l, err := lease6Of(reply(dhcpv6.WithServerID(&dhcpv6.DUIDLL{HWType: 1, LinkLayerAddr: []byte{2, 0, 0, 0, 0, 1}})), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Renew < soonest || l.Rebind < l.Renew {
+		t.Errorf("an address that is out of use is renewed after %s and %s", l.Renew, l.Rebind)
 	}
 }
 
