@@ -102,3 +102,22 @@ func TestAdvertisementsAreHeardWhileTheMachineForwards(t *testing.T) {
 		t.Errorf("the advertised route is gone: %s", ip(t, "-6", "route"))
 	}
 }
+
+func TestAdvertisedRoutesAreRankedByTheMetricOfTheirLink(t *testing.T) {
+	cfg := &network.Config{}
+	for i, metric := range []int{300, 200} {
+		link := []string{"eth0", "eth1"}[i]
+		n := string(rune('1' + i))
+		w := newWire(t, link, "2001:db8:6"+n+"::1/64")
+		w.dnsmasq(t, "--enable-ra", "--dhcp-range=2001:db8:6"+n+"::,ra-only")
+		cfg.Links = append(cfg.Links, network.Link{ID: link, Kind: network.Physical, IPv6Mode: "slaac", DHCP6Overrides: network.Overrides{RouteMetric: &metric}})
+	}
+	settle(t, cfg)
+	ranked := func(link, metric string) bool {
+		return strings.Contains(ip(t, "-6", "route", "show", "default", "dev", link), " metric "+metric+" ")
+	}
+	await(t, "both default routes", func() bool { return ranked("eth0", "300") && ranked("eth1", "200") })
+	if got := ip(t, "route", "get", "2001:db8:ff::1"); !strings.Contains(got, "dev eth1") {
+		t.Errorf("the way out is %s, want it by eth1", got)
+	}
+}

@@ -274,7 +274,7 @@ func keyOf(r network.Route) routeKey {
 		k.table = 0
 	}
 	if k.metric == 0 && r.To.Addr().Is6() {
-		k.metric = 1024 // The kernel's default.
+		k.metric = usualMetric
 	}
 	return k
 }

@@ -63,6 +63,11 @@ func TestPlan(t *testing.T) {
 	local.LinkLocal = prefixes("fe80::1/64")
 	mute := local
 	mute.Sysctls = []Option{{acceptRA, "0"}, {addrGenMode, "1"}}
+	metric := 200
+	ranked := local
+	ranked.Sysctls = []Option{{defaultRouteMetric, "200"}}
+	usual := local
+	usual.Sysctls = []Option{{defaultRouteMetric, "1024"}}
 	old.Routes = []Route{{Route: route("0.0.0.0/0", "10.0.0.1")}}
 	bond := network.Link{ID: "bond0", Kind: network.Bond, Members: []string{"eth0", "eth1"}, Parameters: map[string]string{"mode": "802.3ad", "lacp-rate": "fast", "mii-monitor-interval": "100"}, Addresses: prefixes("10.0.0.6/24")}
 	made := Link{Name: "vlan7", Kind: network.VLAN, Parent: "eth0", VLANID: 7, Ours: true, Up: true}
@@ -165,6 +170,13 @@ addr del fe80::1/64 dev eth0`},
 			links(network.Link{ID: "eth0", Kind: network.Physical, Addresses: prefixes("fe80::1/64")}), `
 sysctl net/ipv6/conf/eth0/accept_ra=1
 sysctl net/ipv6/conf/eth0/addr_gen_mode=0`},
+		{"TheMetricOfIPv6IsThatOfTheAdvertisedRoute", []Link{lo(), usual},
+			links(network.Link{ID: "eth0", Kind: network.Physical, DHCP6Overrides: network.Overrides{RouteMetric: &metric}}), `
+sysctl net/ipv6/conf/eth0/ra_defrtr_metric=200`},
+		{"AMetricThatIsThereIsNotSetAgain", []Link{lo(), ranked},
+			links(network.Link{ID: "eth0", Kind: network.Physical, DHCP6Overrides: network.Overrides{RouteMetric: &metric}}), ``},
+		{"AMetricThatLeavesTheConfigGoes", []Link{lo(), ranked}, links(network.Link{ID: "eth0", Kind: network.Physical}), `
+sysctl net/ipv6/conf/eth0/ra_defrtr_metric=1024`},
 		{"ARuleIsNumbered", []Link{lo()}, &network.Config{Rules: []network.Rule{{From: netip.MustParsePrefix("10.0.0.7/24"), Table: 7}}}, `
 rule add from 10.0.0.0/24 priority 10000 table 7`},
 	} {

@@ -32,6 +32,13 @@ const addrGenMode = "ipv6/addr_gen_mode"
 
 const acceptRA = "ipv6/accept_ra"
 
+// defaultRouteMetric is the metric of the default route that a router advertises
+// (Linux 5.12), usualMetric the kernel's own of all routes of IPv6.
+const (
+	defaultRouteMetric = "ipv6/ra_defrtr_metric"
+	usualMetric        = 1024
+)
+
 // Read asks the kernel what there is. What the kernel keeps for itself is left
 // out of Addresses and Routes: link-local and autoconfigured IPv6 addresses,
 // routes that come with an address, routes of router advertisements and of other
@@ -97,7 +104,7 @@ func readLink(l netlink.Link, names map[int]string) Link {
 	if out.Master != "" {
 		out.PortOptions = readOptions(a.Name, "brport", []string{"path_cost", "priority"})
 	}
-	for _, k := range []string{acceptRA, "ipv6/autoconf", "ipv6/disable_ipv6", "ipv6/use_tempaddr", addrGenMode} {
+	for _, k := range []string{acceptRA, "ipv6/autoconf", "ipv6/disable_ipv6", "ipv6/use_tempaddr", addrGenMode, defaultRouteMetric} {
 		family, key, _ := strings.Cut(k, "/")
 		if b, err := os.ReadFile(filepath.Join(procNet, family, "conf", a.Name, key)); err == nil {
 			out.Sysctls = append(out.Sysctls, Option{k, strings.TrimSpace(string(b))})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"rancheros/cloudconfig/network"
 )
@@ -144,8 +145,9 @@ func (n idNames) of(id string) []string {
 	return []string{id}
 }
 
-// sysctls say whether the link hears routers' advertisements and has an address
-// of fe80::/10. Now is the device as it is, if there is one.
+// sysctls say whether the link hears routers' advertisements, how far their
+// default route comes behind others, and whether it has an address of fe80::/10.
+// Now is the device as it is, if there is one.
 func sysctls(c network.Link, now *Link) []Option {
 	var out []Option
 	has := func(o Option) bool { return now != nil && slices.Contains(now.Sysctls, o) }
@@ -163,12 +165,29 @@ func sysctls(c network.Link, now *Link) []Option {
 	case back && has(Option{acceptRA, "0"}):
 		out = append(out, Option{acceptRA, "1"})
 	}
+	out = append(out, advertisedMetric(c.DHCP6Overrides.RouteMetric, now)...)
 	if off(c.IPv6LL) {
 		out = append(out, Option{addrGenMode, "1"})
 	} else if back {
 		out = append(out, Option{addrGenMode, "0"})
 	}
 	return out
+}
+
+// advertisedMetric is the metric of the default route that routers advertise: it
+// is they who give IPv6 its routes, not DHCPv6. It counts from their next word
+// on.
+func advertisedMetric(metric *int, now *Link) []Option {
+	if metric != nil {
+		// The kernel has none that is 0.
+		return []Option{{defaultRouteMetric, strconv.Itoa(max(*metric, 1))}}
+	}
+	usual := Option{defaultRouteMetric, strconv.Itoa(usualMetric)}
+	// The config said one before, and does not any more.
+	if now != nil && slices.ContainsFunc(now.Sysctls, func(o Option) bool { return o.Name == usual.Name && o != usual }) {
+		return []Option{usual}
+	}
+	return nil
 }
 
 // members puts the links below a bond or bridge into it.
@@ -319,7 +338,7 @@ func uncollide(links []Link) {
 			r := &links[i].Routes[j]
 			for taken[keyOf(r.Route)] {
 				if r.Metric == 0 && r.To.Addr().Is6() {
-					r.Metric = 1024
+					r.Metric = usualMetric
 				}
 				r.Metric++
 			}
