@@ -13,22 +13,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A carrier is whether a link has one, and how many times it got it. The kernel
-// may tell of one that went and came in a single message.
+// A carrier is whether a link is set up and has one, and how many times it got it.
+// The kernel may tell of one that went and came in a single message.
 type carrier struct {
+	up    bool
 	on    bool
 	times int
 }
 
 func carrierOf(link string, flags uint32) carrier {
-	c := carrier{on: flags&unix.IFF_LOWER_UP != 0}
+	c := carrier{up: flags&unix.IFF_UP != 0, on: flags&unix.IFF_LOWER_UP != 0}
 	if b, err := os.ReadFile(filepath.Join(sysNet, link, "carrier_up_count")); err == nil {
 		c.times, _ = strconv.Atoi(strings.TrimSpace(string(b))) // the kernel writes numbers
 	}
 	return c
 }
 
-// link looks at a change of a link. It says true when a card came or went.
+// link looks at a change of a link. It says true when a card came or went, or was
+// set up: the kernel has forgotten its routes while it was down.
 func (r *run) link(u netlink.LinkUpdate) bool {
 	if u.Link == nil {
 		return false
@@ -51,7 +53,7 @@ func (r *run) link(u netlink.LinkUpdate) bool {
 			}
 		}
 	}
-	return !seen
+	return !seen || now.up && !was.up
 }
 
 // waitCarrier returns when the link has a carrier, or ctx ends.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -193,6 +194,21 @@ func TestACardPluggedInLaterIsConfigured(t *testing.T) {
 		return strings.Contains(string(out), "10.2.0.5/24")
 	})
 	r.stop()
+}
+
+func TestALinkThatWasDownHasItsRoutesAgain(t *testing.T) {
+	newWire(t, "eth0")
+	r := serve(t, Settings{Network: links(network.Link{
+		ID: "eth0", Kind: network.Physical, Addresses: prefixes("10.1.0.2/24"), Routes: []network.Route{route("0.0.0.0/0", "10.1.0.1")},
+	}), KeepHostname: true}, "")
+	// Only what is done now shall count, not the look at the links at the start.
+	newWire(t, "late0")
+	await(t, "the service to have looked at its links", func() bool {
+		return slices.ContainsFunc(r.status(t).Links, func(l StatusLink) bool { return l.Name == "late0" })
+	})
+	ip(t, "link", "set", "eth0", "down")
+	ip(t, "link", "set", "eth0", "up")
+	await(t, "the default route", func() bool { return has(t, "route", "default via 10.1.0.1") })
 }
 
 func TestOneOfEightCardsIsEnough(t *testing.T) {
