@@ -177,6 +177,9 @@ sysctl net/ipv6/conf/eth0/ra_defrtr_metric=200`},
 			links(network.Link{ID: "eth0", Kind: network.Physical, DHCP6Overrides: network.Overrides{RouteMetric: &metric}}), ``},
 		{"AMetricThatLeavesTheConfigGoes", []Link{lo(), ranked}, links(network.Link{ID: "eth0", Kind: network.Physical}), `
 sysctl net/ipv6/conf/eth0/ra_defrtr_metric=1024`},
+		{"ARouteOfNoLinkIsNotTheLoopbacks", []Link{lo(), card("eth0", "52:54:00:00:00:01")},
+			&network.Config{Links: []network.Link{{ID: "eth0", Kind: network.Physical}}, Routes: []network.Route{route("2001:db8::/32", "fe80::1")}}, `
+route replace 2001:db8::/32 via fe80::1 dev eth0`},
 		{"ARuleIsNumbered", []Link{lo()}, &network.Config{Rules: []network.Rule{{From: netip.MustParsePrefix("10.0.0.7/24"), Table: 7}}}, `
 rule add from 10.0.0.0/24 priority 10000 table 7`},
 	} {

@@ -224,7 +224,7 @@ func (w *wanter) looseRoutes() {
 			w.want.Routes = append(w.want.Routes, Route{Route: r})
 			continue
 		}
-		i := slices.IndexFunc(w.want.Links, func(l Link) bool { return covers(&l, r.Via) })
+		i := slices.IndexFunc(w.want.Links, func(l Link) bool { return l.Kind != network.Loopback && covers(&l, r.Via) })
 		if i < 0 {
 			w.problems = append(w.problems, fmt.Sprintf("route %s: no link has the gateway on its network", RouteString(r)))
 			continue
