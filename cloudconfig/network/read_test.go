@@ -181,6 +181,33 @@ ethernets:
         to: 0.0.0.0/0
         via: 203.0.113.2
 version: 2`},
+		{"TheLoopbackHasMoreAddresses", `
+version: 1
+config:
+- {type: physical, name: g0, subnets: [{type: dhcp}]}
+- {type: loopback, name: lo, subnets: [{type: loopback}, {type: static, address: 192.0.2.7/32}]}
+- {type: nameserver, address: 192.0.2.53}
+`, `
+ethernets:
+  g0:
+    dhcp4: true
+    nameservers:
+      addresses:
+        - 192.0.2.53
+  lo:
+    addresses:
+      - 192.0.2.7/32
+version: 2`},
+		{"TheLoopbackAsItAlwaysIs", `
+version: 1
+config:
+- {type: physical, name: g0, subnets: [{type: dhcp}]}
+- {type: loopback, name: lo, subnets: [{type: loopback}]}
+`, `
+ethernets:
+  g0:
+    dhcp4: true
+version: 2`},
 		{"JSONWithTabs", "{\n\t\"version\": 1,\n\t\"config\": [{\"type\": \"physical\", \"name\": \"d0\", \"subnets\": [{\"type\": \"ipv6_dhcpv6-stateful\"}]}]\n}", `
 ethernets:
   d0:
@@ -314,6 +341,15 @@ bonds:
 	}
 	if got := cfg.Links[1].Parameters["gratuitous-arp"]; got != "3" {
 		t.Errorf("gratuitous-arp = %q, want 3", got)
+	}
+}
+
+func TestTheLoopbackOfVersion2IsOne(t *testing.T) {
+	for _, entry := range []string{"lo: {", "any: {match: {name: lo}, "} {
+		cfg, problems := FromV1V2([]byte("version: 2\nethernets:\n  " + entry + "addresses: [192.0.2.7/32]}\n"))
+		if len(problems) != 0 || len(cfg.Links) != 1 || cfg.Links[0].Kind != Loopback || len(cfg.Links[0].Addresses) != 1 {
+			t.Errorf("%s: %+v, %v; want a loopback", entry, cfg.Links, problems)
+		}
 	}
 }
 

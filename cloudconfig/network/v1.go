@@ -271,6 +271,7 @@ func (r *v1) subnet(v value, l *Link) {
 		l.IPv6Mode = "slaac"
 	case "static", "static4", "static6":
 		static = true
+	case "loopback": // Its addresses are there without anybody's doing.
 	case "manual":
 		static = v.get("address").there()
 	default:

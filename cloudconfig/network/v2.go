@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -114,6 +115,10 @@ func (r *v2) ethernet(v value, l *Link) {
 		v.get("set-name").warnf("there is no match, so the device called %s gets the name", l.ID)
 	}
 	l.WakeOnLAN = v.get("wakeonlan").isTrue()
+	// netplan has no section for it.
+	if cmp.Or(l.Match.Name, l.ID) == "lo" {
+		l.Kind = Loopback
+	}
 }
 
 func (r *v2) vlan(v value, l *Link) {

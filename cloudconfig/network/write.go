@@ -16,30 +16,43 @@ import (
 // commands are left out.
 func ToV2(c *Config) []byte {
 	doc := map[string]any{"version": 2}
-	sections := map[string]string{Physical: "ethernets", Bond: "bonds", Bridge: "bridges", VLAN: "vlans"}
+	sections := map[string]string{Physical: "ethernets", Loopback: "ethernets", Bond: "bonds", Bridge: "bridges", VLAN: "vlans"}
 	rules, routes := c.Rules, c.Routes
+	last := -1
+	for i, l := range c.Links {
+		if sections[l.Kind] != "" && l.Kind != Loopback {
+			last = i
+		}
+	}
 	for i, l := range c.Links {
 		section := sections[l.Kind]
 		if section == "" {
 			continue
 		}
 		entry := l.entry()
-		add(&l.DNS, c.DNS)
+		var mine []Rule
+		all := l.Routes
+		// What is the machine's is not written to its loopback.
+		if l.Kind != Loopback {
+			add(&l.DNS, c.DNS)
+			mine, rules = l.takeRules(rules, i == last)
+			var loose []Route
+			loose, routes = l.takeRoutes(routes, i == last)
+			all = append(slices.Clone(l.Routes), loose...)
+		}
 		if len(l.DNS.Nameservers) > 0 || len(l.DNS.Search) > 0 {
 			if !c.isMember(l.ID) {
 				entry["nameservers"] = dnsEntry(l.DNS)
 			}
 		}
-		last := i == len(c.Links)-1
-		var mine []Rule
-		mine, rules = l.takeRules(rules, last)
 		if len(mine) > 0 {
 			entry["routing-policy"] = ruleEntries(mine)
 		}
-		var loose []Route
-		loose, routes = l.takeRoutes(routes, last)
-		if all := append(slices.Clone(l.Routes), loose...); len(all) > 0 {
+		if len(all) > 0 {
 			entry["routes"] = routeEntries(all)
+		}
+		if l.Kind == Loopback && len(entry) == 0 {
+			continue // It is as it always is.
 		}
 		if doc[section] == nil {
 			doc[section] = map[string]any{}
