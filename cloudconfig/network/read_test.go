@@ -353,6 +353,13 @@ func TestTheLoopbackOfVersion2IsOne(t *testing.T) {
 	}
 }
 
+func TestADeviceThatIsFoundByItsKeyIsRenamed(t *testing.T) {
+	cfg, _ := FromV1V2([]byte("version: 2\nethernets:\n  eth0: {set-name: wan0}\n"))
+	if got, want := body(cfg), "ethernets:\n  eth0:\n    match:\n      name: eth0\n    set-name: wan0\nversion: 2"; got != want {
+		t.Errorf("ToV2() = %s, want %s", got, want)
+	}
+}
+
 func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"Empty", "", "the document is empty"},

@@ -108,6 +108,9 @@ func (l *Link) entry() map[string]any {
 	} else if len(l.Match.Driver) > 1 {
 		match["driver"] = l.Match.Driver
 	}
+	if len(match) == 0 && l.Name != "" && l.Name != l.ID {
+		match["name"] = l.ID // netplan renames only what it matches.
+	}
 	set("match", match, len(match) > 0)
 	set("set-name", l.Name, l.Name != "" && len(match) > 0)
 	set("interfaces", l.Members, l.Kind == Bond || l.Kind == Bridge)
