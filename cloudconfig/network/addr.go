@@ -14,11 +14,10 @@ import (
 // usual: the network that cloud-init takes it for, /24 and /64.
 func parsePrefix(address, mask string, usual bool) (netip.Prefix, error) {
 	addr, length, slash := strings.Cut(strings.TrimSpace(address), "/")
-	a, err := netip.ParseAddr(addr)
+	a, err := parseAddr(addr)
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("%q is no IP address", address)
 	}
-	a = a.WithZone("").Unmap()
 	if slash {
 		mask = length
 	}
@@ -35,6 +34,13 @@ func parsePrefix(address, mask string, usual bool) (netip.Prefix, error) {
 		}
 	}
 	return netip.PrefixFrom(a, bits), nil
+}
+
+// parseAddr reads an address. The link that it holds on (fe80::1%eth0) is the one
+// that it is written for.
+func parseAddr(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	return a.WithZone("").Unmap(), err
 }
 
 // maskBits is the length that a mask means; -1 when there is none.

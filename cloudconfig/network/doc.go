@@ -308,14 +308,14 @@ func (v value) addr() (netip.Addr, bool) {
 	if s == "" {
 		return netip.Addr{}, false
 	}
-	// A zone, or a prefix length that means nothing here.
+	// A prefix length means nothing here.
 	bare, _, _ := strings.Cut(s, "/")
-	a, err := netip.ParseAddr(bare)
+	a, err := parseAddr(bare)
 	if err != nil {
 		v.errorf("%q is no IP address", s)
 		return netip.Addr{}, false
 	}
-	return a.Unmap(), true
+	return a, true
 }
 
 // servers are addresses of name servers, as the config keeps them.

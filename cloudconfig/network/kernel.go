@@ -204,7 +204,7 @@ func (k *kernel) gateway(path string, l *Link, s string) {
 	if s == "" || s == "0.0.0.0" || s == "::" {
 		return
 	}
-	via, err := netip.ParseAddr(s)
+	via, err := parseAddr(s)
 	if err != nil {
 		k.errorf(path, "gateway: %q is no IP address", s)
 		return

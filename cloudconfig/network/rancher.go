@@ -2,7 +2,6 @@ package network
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"sort"
 	"strconv"
@@ -132,7 +131,7 @@ func (r *rancher) gateway(path, s string, v6 bool, l *Link) {
 	if s == "" {
 		return
 	}
-	via, err := netip.ParseAddr(s)
+	via, err := parseAddr(s)
 	if err != nil || via.Is6() != v6 {
 		r.errorf(path, "%q is no address of a router here", s)
 		return

@@ -360,6 +360,13 @@ func TestADeviceThatIsFoundByItsKeyIsRenamed(t *testing.T) {
 	}
 }
 
+func TestAnAddressDoesWithoutItsZone(t *testing.T) {
+	cfg, problems := FromV1V2([]byte("version: 2\nethernets:\n  a: {addresses: ['2001:db8::7/64'], routes: [{to: '2001:db8:1::/48', via: 'fe80::1%a'}]}\n"))
+	if len(problems) != 0 || cfg.Links[0].Routes[0].Via.Zone() != "" {
+		t.Errorf("FromV1V2() = %+v, %v", cfg.Links, problems)
+	}
+}
+
 func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"Empty", "", "the document is empty"},
