@@ -22,6 +22,8 @@ func bondKeys() map[string]string {
 		"resend-igmp": "resend-igmp", "lp-interval": "learn-packet-interval", "use-carrier": "use-carrier",
 		"tlb-dynamic-lb": "tlb-dynamic-lb", "ad-actor-system": "ad-actor-system", "ad-actor-sys-prio": "ad-actor-sys-prio",
 		"ad-user-port-key": "ad-user-port-key", "peer-notif-delay": "peer-notify-delay",
+		// netplan's newer words.
+		"all-members-active": "all-slaves-active", "packets-per-member": "packets-per-slave",
 	}
 }
 
@@ -42,7 +44,7 @@ func bondIgnored() []string {
 // bridgeKeys are those of a bridge.
 func bridgeKeys() map[string]string {
 	return map[string]string{
-		"ageing": "ageing-time", "ageing-time": "ageing-time", "bridgeprio": "priority", "priority": "priority",
+		"ageing": "ageing-time", "ageing-time": "ageing-time", "aging-time": "ageing-time", "bridgeprio": "priority", "priority": "priority",
 		"fd": "forward-delay", "forward-delay": "forward-delay", "hello": "hello-time", "hello-time": "hello-time",
 		"maxage": "max-age", "max-age": "max-age", "pathcost": "path-cost", "path-cost": "path-cost",
 		"portprio": "port-priority", "port-priority": "port-priority", "stp": "stp",

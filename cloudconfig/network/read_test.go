@@ -330,17 +330,23 @@ version: 2
 ethernets:
   a: {set-name: wan0, addresses: [192.0.2.5, 198.51.100.5/24], gateway4: 198.51.100.1, dhcp4domain: route, dhcp6domain: "no"}
 bonds:
-  b: {interfaces: [a], parameters: {gratuitious-arp: 3}}
+  b: {interfaces: [a], parameters: {gratuitious-arp: 3, all-members-active: true, packets-per-member: 2}}
+bridges:
+  c: {parameters: {aging-time: 9}}
 `))
-	if HasErrors(problems) || len(cfg.Links) != 2 {
+	if HasErrors(problems) || len(cfg.Links) != 3 {
 		t.Fatalf("FromV1V2() = %+v, %v", cfg, problems)
 	}
 	a := cfg.Links[0]
 	if a.Name != "wan0" || a.Addresses[0].Bits() != 24 || !a.Routes[0].OnLink || a.DHCP4Overrides.UseDomains != "route" || a.DHCP6Overrides.UseDomains != "false" {
 		t.Errorf("a = %+v", a)
 	}
-	if got := cfg.Links[1].Parameters["gratuitous-arp"]; got != "3" {
-		t.Errorf("gratuitous-arp = %q, want 3", got)
+	want := map[string]string{"gratuitous-arp": "3", "all-slaves-active": "true", "packets-per-slave": "2"}
+	if diff := cmp.Diff(want, cfg.Links[1].Parameters); diff != "" {
+		t.Errorf("parameters of a bond (-want +got):\n%s", diff)
+	}
+	if got := cfg.Links[2].Parameters["ageing-time"]; got != "9" {
+		t.Errorf("ageing-time = %q, want 9", got)
 	}
 }
 

@@ -59,7 +59,7 @@ func foreignKeys() []string {
 		"ipv6-privacy", "openvswitch", "optional-addresses", "neigh-suppress", "auth", "emit-lldp", "infiniband-mode",
 		"receive-checksum-offload", "transmit-checksum-offload", "tcp-segmentation-offload", "tcp6-segmentation-offload",
 		"generic-segmentation-offload", "generic-receive-offload", "large-receive-offload", "sr-iov", "virtual-function-count",
-		"embedded-switch-mode", "delay-virtual-functions-rebind", "networkmanager", "regulatory-domain", "hairpin", "port-mac-learning",
+		"embedded-switch-mode", "delay-virtual-functions-rebind", "networkmanager", "regulatory-domain", "hairpin", "port-mac-learning", "ra-overrides",
 	}
 }
 
