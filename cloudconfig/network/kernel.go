@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -252,9 +253,11 @@ func shellVars(file []byte) map[string]string {
 }
 
 // ip reads ip=ADDRESS:SERVER:GATEWAY:NETMASK:HOSTNAME:DEVICE:AUTOCONF:DNS0:DNS1,
-// or one of its short forms: ip=dhcp, ip=eth0:dhcp.
+// or one of its short forms: ip=dhcp, ip=eth0:dhcp. In place of name servers
+// dracut takes an MTU and a MAC address.
 //
 // https://docs.kernel.org/admin-guide/nfs/nfsroot.html
+// https://man7.org/linux/man-pages/man7/dracut.cmdline.7.html
 func (k *kernel) ip(word string) {
 	key, v, _ := strings.Cut(word, "=")
 	f := splitFields(v)
@@ -262,8 +265,10 @@ func (k *kernel) ip(word string) {
 		k.auto(key, k.link(anyCard), f[0], key == "ip6")
 		return
 	}
-	if len(f) == 2 && validName(f[0]) {
-		k.auto(key, k.link(f[0]), f[1], key == "ip6")
+	if validName(f[0]) && (len(f) == 2 || slices.Contains(methods(), f[1])) {
+		l := k.link(f[0])
+		k.rest(key, l, f[2:])
+		k.auto(key, l, f[1], key == "ip6")
 		return
 	}
 	f = append(f, make([]string, 9)...)
@@ -276,19 +281,41 @@ func (k *kernel) ip(word string) {
 		return
 	}
 	l := k.link(name)
-	if f[0] != "" {
-		p, err := parsePrefix(unbracket(f[0]), f[3], true)
-		if err != nil {
-			k.errorf(key, "%s", err)
-			return
-		}
-		l.Addresses = appendNew(l.Addresses, p)
-		k.gateway(key, l, f[2])
-	} else {
+	k.rest(key, l, f[7:])
+	if f[0] == "" {
 		k.auto(key, l, f[6], key == "ip6")
+		return
 	}
-	k.server(key, l, f[7])
-	k.server(key, l, f[8])
+	p, err := parsePrefix(unbracket(f[0]), f[3], true)
+	if err != nil {
+		k.errorf(key, "%s", err)
+		k.dropIdle(l)
+		return
+	}
+	l.Addresses = appendNew(l.Addresses, p)
+	k.gateway(key, l, f[2])
+}
+
+// rest reads what may follow a method: name servers, or an MTU and the six parts
+// of a MAC address.
+func (k *kernel) rest(key string, l *Link, f []string) {
+	f = append(slices.Clone(f), make([]string, 7)...)
+	mac := strings.ToLower(strings.Join(f[1:7], ":"))
+	mtu, err := strconv.Atoi(f[0])
+	if (err != nil || mtu <= 0 || mtu > maxMTU) && (f[0] != "" || !validMAC(mac)) {
+		k.server(key, l, f[0])
+		k.server(key, l, f[1])
+		return
+	}
+	l.MTU = mtu
+	if validMAC(mac) {
+		l.MAC = mac
+	}
+}
+
+// methods are the words for ways of configuration.
+func methods() []string {
+	return []string{"dhcp", "on", "any", "both", "single-dhcp", "dhcp6", "either6", "auto6", "link6", "off", "none", "ibft", "link-local"}
 }
 
 // anyCard stands for every network card, where the command line names none.
@@ -296,13 +323,13 @@ const anyCard = "e*"
 
 func (k *kernel) auto(path string, l *Link, how string, v6 bool) {
 	switch how {
-	case "dhcp", "on", "any", "both", "":
+	case "dhcp", "on", "any", "both", "single-dhcp", "":
 		if v6 {
 			l.DHCP6 = true
 			return
 		}
 		l.DHCP4 = true
-	case "dhcp6":
+	case "dhcp6", "either6":
 		l.DHCP6 = true
 	case "auto6", "link6":
 		l.IPv6Mode = "slaac"
@@ -311,17 +338,19 @@ func (k *kernel) auto(path string, l *Link, how string, v6 bool) {
 			l.IPv4LL = true
 			return
 		}
-		if len(l.Addresses) == 0 && !l.DHCP4 && !l.DHCP6 {
-			k.drop(l.ID)
-		}
+		k.dropIdle(l)
 	default:
 		k.errorf(path, "%q is no way of configuration: dhcp, dhcp6, auto6 and off are", how)
-		k.drop(l.ID)
+		k.dropIdle(l)
 	}
 }
 
-func (k *kernel) drop(id string) {
-	k.cfg.Links = slices.DeleteFunc(k.cfg.Links, func(l Link) bool { return l.ID == id })
+// dropIdle forgets a link that nothing was said of: it would keep the machine
+// from asking DHCP.
+func (k *kernel) dropIdle(l *Link) {
+	if id := l.ID; len(l.Addresses) == 0 && !l.DHCP4 && !l.DHCP6 && l.IPv6Mode == "" && !l.IPv4LL {
+		k.cfg.Links = slices.DeleteFunc(k.cfg.Links, func(l Link) bool { return l.ID == id })
+	}
 }
 
 // splitFields splits at colons, but not inside [brackets].

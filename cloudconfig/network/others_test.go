@@ -1,6 +1,7 @@
 package network
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -137,6 +138,9 @@ func TestKernelCommandLine(t *testing.T) {
 		{"Static", "ip=192.0.2.5::192.0.2.1:255.255.255.0:box:ens3:off:192.0.2.53", "ens3: 192.0.2.5/24 via 192.0.2.1 dns 192.0.2.53"},
 		{"StaticIPv6", "ip=[2001:db8::5]::[2001:db8::1]:64::ens3:off", "ens3: 2001:db8::5/64 via 2001:db8::1"},
 		{"BothFamilies", "ip=ens3:dhcp ip6=ens3:dhcp", "ens3: dhcp4 dhcp6"},
+		{"AnMTUOfDracut", "ip=ens3:dhcp:1400", "ens3: dhcp4 mtu 1400"},
+		{"AnMTUAndAnAddressOfDracut", "ip=192.0.2.5::192.0.2.1:24::ens3:none:1400:02:00:00:00:00:0A", "ens3: 192.0.2.5/24 via 192.0.2.1 mtu 1400 mac 02:00:00:00:00:0a"},
+		{"AnAddressOfDracutAlone", "ip=ens3:either6::02:00:00:00:00:0a", "ens3: dhcp6 mac 02:00:00:00:00:0a"},
 		{"Base64", "network-config=dmVyc2lvbjogMgpldGhlcm5ldHM6IHthOiB7ZGhjcDQ6IHRydWV9fQo=", "a: dhcp4"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -177,9 +181,24 @@ func brief(c *Config) string {
 		if len(l.DNS.Nameservers) > 0 {
 			s += " dns " + strings.Join(l.DNS.Nameservers, ",")
 		}
+		if l.MTU > 0 {
+			s += " mtu " + strconv.Itoa(l.MTU)
+		}
+		if l.MAC != "" {
+			s += " mac " + l.MAC
+		}
 		lines = append(lines, s)
 	}
 	return strings.Join(lines, "\n")
+}
+
+func TestAWordThatIsNotUnderstoodLeavesTheNetworkAlone(t *testing.T) {
+	for _, line := range []string{"ip=192.0.2.300::192.0.2.1:24::ens3:none", "ip=ens3:dhpc", "ip=what:ever:1400"} {
+		cfg, problems := FromKernel(Initramfs{Cmdline: line})
+		if cfg != nil || len(problems) != 1 {
+			t.Errorf("FromKernel(%s) = %q, %v; want no config and a problem", line, brief(cfg), problems)
+		}
+	}
 }
 
 func TestWhatAnInitramfsConfiguredIsLeftAlone(t *testing.T) {
