@@ -24,6 +24,8 @@ const (
 	maxNodes    = 200_000
 	// maxLinks is more than any machine has.
 	maxLinks = 4096
+	// maxItems is how long a list is, and how many words a value has.
+	maxItems = 4096
 )
 
 // A reader walks one document and collects what is wrong with it.
@@ -205,8 +207,12 @@ func (v value) items() []value {
 	if v.n.Kind != yaml.SequenceNode {
 		return []value{v}
 	}
-	out := make([]value, 0, len(v.n.Content))
-	for i, c := range v.n.Content {
+	n := min(len(v.n.Content), maxItems)
+	if n < len(v.n.Content) {
+		v.errorf("is a list of %d; %d are read", len(v.n.Content), n)
+	}
+	out := make([]value, 0, n)
+	for i, c := range v.n.Content[:n] {
 		out = append(out, value{v.r, c, v.path + "[" + strconv.Itoa(i) + "]"})
 	}
 	return out
@@ -238,6 +244,10 @@ func (v value) words() []string {
 	var out []string
 	for _, i := range v.items() {
 		out = append(out, strings.FieldsFunc(i.text(), func(r rune) bool { return r == ' ' || r == ',' || r == '\t' || r == '\n' })...)
+		if len(out) > maxItems {
+			v.errorf("has more than %d words", maxItems)
+			return out[:maxItems]
+		}
 	}
 	return out
 }
@@ -328,7 +338,7 @@ func (v value) servers() []string {
 			} else {
 				i.warnf("%q is no IP address", w)
 			}
-			if !slices.Contains(out, w) {
+			if len(out) < maxItems && !slices.Contains(out, w) {
 				out = append(out, w)
 			}
 		}

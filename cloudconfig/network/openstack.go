@@ -21,10 +21,6 @@ func FromOpenStack(doc []byte, macs map[string]string) (*Config, []Problem) {
 	}
 	v.warnUnknown("links", "networks", "services")
 	links := v.get("links").list()
-	if len(links) > maxLinks {
-		v.get("links").errorf("more than %d links", maxLinks)
-		return r.cfg, r.problems
-	}
 	for _, l := range links {
 		r.name(l)
 	}

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -432,6 +433,18 @@ func TestWhatIsGoodOfABadDocumentIsKept(t *testing.T) {
 	cfg, problems := FromV1V2([]byte("version: 2\nethernets:\n  a:\n    dhcp4: true\n    addresses: [nonsense, 192.0.2.1/24]\n  b: 7\n"))
 	if len(problems) != 2 || len(cfg.Links) != 1 || !cfg.Links[0].DHCP4 || len(cfg.Links[0].Addresses) != 1 {
 		t.Errorf("FromV1V2() = %+v, %v", cfg.Links, problems)
+	}
+}
+
+func TestListsAreReadInBounds(t *testing.T) {
+	var addresses, words strings.Builder
+	for i := range 2 * maxItems {
+		fmt.Fprintf(&addresses, "2001:db8::%x/128, ", i)
+		fmt.Fprintf(&words, "w%d ", i)
+	}
+	cfg, problems := FromV1V2([]byte("version: 2\nethernets:\n  a:\n    addresses: [" + addresses.String() + "]\n    nameservers: {search: '" + words.String() + "'}\n"))
+	if len(problems) != 2 || !HasErrors(problems) || len(cfg.Links[0].Addresses) != maxItems || len(cfg.Links[0].DNS.Search) != maxItems {
+		t.Errorf("%d addresses and %d domains with %v, want %d of each and two problems", len(cfg.Links[0].Addresses), len(cfg.Links[0].DNS.Search), problems, maxItems)
 	}
 }
 

@@ -229,15 +229,16 @@ func (r *v1) nameserver(v value) {
 	add(&r.cfg.DNS, dns)
 }
 
+// add adds what is new, in bounds: a resolv.conf takes three and 32.
 func add(to *DNS, from DNS) {
-	for _, n := range from.Nameservers {
-		if !slices.Contains(to.Nameservers, n) {
-			to.Nameservers = append(to.Nameservers, n)
-		}
-	}
-	for _, n := range from.Search {
-		if !slices.Contains(to.Search, n) {
-			to.Search = append(to.Search, n)
+	for _, l := range []struct {
+		to   *[]string
+		from []string
+	}{{&to.Nameservers, from.Nameservers}, {&to.Search, from.Search}} {
+		for _, n := range l.from {
+			if len(*l.to) < maxItems && !slices.Contains(*l.to, n) {
+				*l.to = append(*l.to, n)
+			}
 		}
 	}
 }
