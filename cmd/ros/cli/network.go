@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -68,7 +69,8 @@ The exit code is 1 when the config is not valid.`,
 			}
 			doc := netconf.Describe(cfg, have)
 			doc.Format = format
-			doc.Problems = append(problems, doc.Problems...)
+			// An empty list stays one: it is no null in JSON.
+			doc.Problems = slices.Insert(doc.Problems, 0, problems...)
 			if err := printPlan(c.OutOrStdout(), doc, in.output); err != nil {
 				return err
 			}

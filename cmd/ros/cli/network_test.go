@@ -45,12 +45,16 @@ func TestNetworkPlanTellsFormatsApart(t *testing.T) {
 					Device string `json:"device"`
 					DHCP4  bool   `json:"dhcp4"`
 				} `json:"links"`
+				Problems []any `json:"problems"`
 			}
 			if err := json.Unmarshal([]byte(out), &doc); err != nil || code != 0 {
 				t.Fatalf("exit %d, %v: %s%s", code, err, out, errs)
 			}
 			if doc.Version != 1 || doc.Format != tt.format || len(doc.Links) != 1 {
 				t.Fatalf("plan = %+v", doc)
+			}
+			if doc.Problems == nil {
+				t.Error("problems is null, want a list")
 			}
 			if l := doc.Links[0]; l.Name != tt.link || l.Device != "ens3" || !l.DHCP4 {
 				t.Errorf("link = %+v, want %s on ens3 with dhcp4", l, tt.link)
