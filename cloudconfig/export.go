@@ -1,11 +1,11 @@
 package cloudconfig
 
 import (
-	"bytes"
-	"fmt"
 	"reflect"
 
 	"go.yaml.in/yaml/v4"
+
+	"rancheros/cloudconfig/userdata/document"
 )
 
 // An ExportOptions says how much of the config is exported.
@@ -46,7 +46,7 @@ func (tr *Trace) Export(o ExportOptions) ([]byte, error) {
 		return nil, nil
 	}
 	block(root)
-	return encode(root)
+	return document.Write(root)
 }
 
 // block makes a tree of one line per value, without comments: those of
@@ -108,15 +108,4 @@ func redact(n *yaml.Node, t reflect.Type) *yaml.Node {
 		}
 	}
 	return &c
-}
-
-// encode writes YAML as people indent it.
-func encode(n *yaml.Node) ([]byte, error) {
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if err := enc.Encode(n); err != nil {
-		return nil, fmt.Errorf("write YAML: %w", err)
-	}
-	return b.Bytes(), enc.Close()
 }

@@ -157,6 +157,8 @@ func TestSetKeepsWhatPeopleWrote(t *testing.T) {
 	root := machine(t, map[string]string{paths.LocalConfig: `#cloud-config
 # who we are
 hostname: old # not for long
+ssh_authorized_keys:
+  - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHB1YmxpYyBrZXkgb2YgYSB0ZXN0IHRoYXQgaXMgbG9uZw== somebody@somewhere
 rancher:
   network:
     interfaces:
@@ -188,6 +190,8 @@ rancher:
 	want := `#cloud-config
 # who we are
 hostname: new # not for long
+ssh_authorized_keys:
+  - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHB1YmxpYyBrZXkgb2YgYSB0ZXN0IHRoYXQgaXMgbG9uZw== somebody@somewhere
 rancher:
   network:
     interfaces:

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"rancheros/cloudconfig/modules"
+	"rancheros/cloudconfig/userdata/document"
 )
 
 // A Trace knows the merged document and where each value of it was written.
@@ -224,7 +225,7 @@ func (tr *Trace) GetText(path string, private bool) (string, error) {
 	if n.Kind == yaml.ScalarNode {
 		return n.Value, nil
 	}
-	out, err := encode(n)
+	out, err := document.Write(n)
 	return string(out), err
 }
 

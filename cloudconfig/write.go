@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 	"golang.org/x/sys/unix"
 
+	"rancheros/cloudconfig/userdata/document"
 	"rancheros/paths"
 )
 
@@ -113,7 +114,7 @@ func edit(root string, change func(*yaml.Node) error) error {
 	if err := change(doc.Content[0]); err != nil {
 		return err
 	}
-	out, err := encode(&doc)
+	out, err := document.Write(&doc)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package network
 
 import (
-	"bytes"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -59,14 +58,11 @@ func ToV2(c *Config) []byte {
 		}
 		doc[section].(map[string]any)[l.ID] = entry
 	}
-	var b bytes.Buffer
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	// Maps of strings, numbers and lists: this cannot fail.
-	if err := e.Encode(map[string]any{"network": doc}); err != nil {
+	out, err := yaml.Dump(map[string]any{"network": doc}, yaml.WithV3Defaults(), yaml.WithIndent(2), yaml.WithLineWidth(-1))
+	if err != nil { // maps of strings, numbers and lists: this cannot be
 		return nil
 	}
-	return b.Bytes()
+	return out
 }
 
 func (c *Config) isMember(id string) bool {

@@ -137,16 +137,17 @@ func YAML(n *yaml.Node) ([]byte, error) {
 	if n == nil {
 		n = Map()
 	}
-	var b bytes.Buffer
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := e.Encode(quoted(Copy(n))); err != nil {
+	return Write(quoted(Copy(n)))
+}
+
+// Write writes a node as it is and as people indent it. Long lines stay whole:
+// people and scripts look for a key or a command in one line.
+func Write(n *yaml.Node) ([]byte, error) {
+	out, err := yaml.Dump(n, yaml.WithV3Defaults(), yaml.WithIndent(2), yaml.WithLineWidth(-1))
+	if err != nil {
 		return nil, fmt.Errorf("write yaml: %w", err)
 	}
-	if err := e.Close(); err != nil {
-		return nil, fmt.Errorf("write yaml: %w", err)
-	}
-	return b.Bytes(), nil
+	return out, nil
 }
 
 // quoted puts text into double quotes that would be read as something else

@@ -102,6 +102,19 @@ func TestParseKeepsTheLastOfTwoKeysAndSaysSo(t *testing.T) {
 	}
 }
 
+func TestYAMLKeepsALongLineWhole(t *testing.T) {
+	for _, style := range []yaml.Style{0, yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle} {
+		value := document.String(strings.Repeat("word ", 40) + "end")
+		value.Style = style
+		list := document.List(value, document.String("second"))
+		list.Style = yaml.FlowStyle
+		doc, err := document.YAML(list)
+		if err != nil || strings.Count(string(doc), "\n") != 1 {
+			t.Errorf("style %d: %v, not one line:\n%s", style, err, doc)
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c < 'j'; c++ {
