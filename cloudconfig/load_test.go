@@ -217,6 +217,24 @@ rancher:
 	}
 }
 
+func TestSetKeepsAFileOfCommentsAndGluedOnes(t *testing.T) {
+	for old, want := range map[string]string{
+		"#cloud-config\n# hostname: example\n\n# the end\n": "#cloud-config\n# hostname: example\n\n# the end\n\nhostname: h\n",
+		"\ufeff# note\r\n":      "# note\n\nhostname: h\n",
+		"":                      "hostname: h\n",
+		"hostname: 'a'# note\n": "hostname: h # note\n",
+	} {
+		root := machine(t, map[string]string{paths.LocalConfig: old})
+		if err := Set(root, "hostname", "h"); err != nil {
+			t.Errorf("%q: %v", old, err)
+		}
+		got, err := os.ReadFile(filepath.Join(root, paths.LocalConfig))
+		if err != nil || string(got) != want {
+			t.Errorf("%q became %q (%v), want %q", old, got, err, want)
+		}
+	}
+}
+
 func TestSetRefusesWhatIsNotValid(t *testing.T) {
 	root := machine(t, nil)
 	for _, tt := range []struct{ key, value, want string }{

@@ -50,19 +50,14 @@ func parse(file string, doc []byte) (*yaml.Node, Problems) {
 		line := 1 + bytes.Count(doc[:firstInvalid(doc)], []byte("\n"))
 		return fail(line, 1, "not UTF-8 text")
 	}
-	var top yaml.Node
-	dec := yaml.NewDecoder(bytes.NewReader(doc))
-	if err := dec.Decode(&top); err != nil {
-		if errors.Is(err, io.EOF) {
-			return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}, nil
-		}
+	top, second, err := yamlerr.Read(doc)
+	switch {
+	case errors.Is(err, io.EOF):
+		return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}, nil
+	case err != nil:
 		return nil, Problems{syntaxProblem(file, doc, err)}
-	}
-	var second yaml.Node
-	if err := dec.Decode(&second); err == nil {
+	case second != nil:
 		return fail(second.Line, second.Column, "a second document; write all in one")
-	} else if !errors.Is(err, io.EOF) {
-		return nil, Problems{syntaxProblem(file, doc, err)}
 	}
 	root := top.Content[0]
 	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {

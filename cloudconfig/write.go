@@ -3,15 +3,18 @@ package cloudconfig
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 	"golang.org/x/sys/unix"
 
 	"rancheros/cloudconfig/userdata/document"
+	"rancheros/cloudconfig/yamlerr"
 	"rancheros/paths"
 )
 
@@ -101,12 +104,15 @@ func edit(root string, change func(*yaml.Node) error) error {
 	if _, ps := parse(file, old); ps != nil {
 		return ps
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(old, &doc); err != nil {
+	doc, _, err := yamlerr.Read(old)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: %w", file, err)
 	}
+	if doc == nil { // nothing but comments
+		doc = &yaml.Node{HeadComment: strings.Trim(string(old), "\ufeff \t\r\n")}
+	}
 	if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
-		doc = yaml.Node{Kind: yaml.DocumentNode, HeadComment: doc.HeadComment, FootComment: doc.FootComment,
+		doc = &yaml.Node{Kind: yaml.DocumentNode, HeadComment: doc.HeadComment, FootComment: doc.FootComment,
 			Content: []*yaml.Node{{Kind: yaml.MappingNode, Tag: "!!map"}}}
 	}
 	// {} as written by others would keep everything on one line.
@@ -114,7 +120,7 @@ func edit(root string, change func(*yaml.Node) error) error {
 	if err := change(doc.Content[0]); err != nil {
 		return err
 	}
-	out, err := document.Write(&doc)
+	out, err := document.Write(doc)
 	if err != nil {
 		return err
 	}

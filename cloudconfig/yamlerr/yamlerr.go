@@ -1,4 +1,4 @@
-// Package yamlerr takes apart the errors of go.yaml.in/yaml/v4.
+// Package yamlerr reads YAML by go.yaml.in/yaml/v4 and takes its errors apart.
 package yamlerr
 
 import (

@@ -9,7 +9,6 @@
 package document
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -53,25 +52,20 @@ func Parse(data []byte) (*yaml.Node, []Problem, error) {
 	if n := marks(data); n > maxMarks {
 		return nil, nil, &Error{Message: fmt.Sprintf("more than %d lines and elements", maxMarks)}
 	}
-	var root yaml.Node
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(&root); errors.Is(err, io.EOF) {
+	root, second, err := yamlerr.Read(data)
+	switch {
+	case errors.Is(err, io.EOF):
 		return nil, nil, nil
-	} else if err != nil {
+	case err != nil:
 		return nil, nil, syntaxError(err)
-	}
-	if len(root.Content) == 0 {
+	case len(root.Content) == 0:
 		return nil, nil, nil
-	}
-	var second yaml.Node
-	if err := d.Decode(&second); err == nil {
+	case second != nil:
 		line := 0
 		if len(second.Content) > 0 {
 			line = second.Content[0].Line
 		}
 		return nil, nil, &Error{Line: line, Message: "a second document starts here; join the two, or make each a part of its own"}
-	} else if !errors.Is(err, io.EOF) {
-		return nil, nil, syntaxError(err)
 	}
 	r := resolver{}
 	n, err := r.resolve(root.Content[0], 0)
