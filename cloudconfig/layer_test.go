@@ -221,3 +221,29 @@ func TestOldAndForeignKeysDoNotCostTheLayer(t *testing.T) {
 		t.Errorf("Unsupported() = %v", ps)
 	}
 }
+
+func TestAWrongTagCostsOnlyItsLayer(t *testing.T) {
+	for doc, want := range map[string]string{
+		"hostname: !!int b\n":                        "does not fit its tag !!int",
+		"hostname: !!bool b\n":                       "does not fit its tag !!bool",
+		"hostname: !!timestamp b\n":                  "does not fit its tag !!timestamp",
+		"write_files: [{content: !!binary '@@@'}]\n": "does not fit its tag !!binary",
+		"hostname: !mine b\n":                        "!mine is not known for a string",
+		"hostname: !!python/unicode b\n":             "!!python/unicode is not known",
+		"runcmd: !!omap [a]\n":                       "!!omap is not known for a list",
+		"rancher: {environment: {!!int A: x}}\n":     "does not fit its tag !!int",
+		"rancher: !!str {console: x}\n":              "!!str is not known for a map",
+	} {
+		c, _, err := Resolve(layers("hostname: a\nrancher: {console: default}\n", doc)...)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "merged") {
+			t.Errorf("%q: %v, want %q", doc, err, want)
+		}
+		if c.Hostname != "a" || c.Rancher.Console != "default" {
+			t.Errorf("%q: the layer below gives %q and %q", doc, c.Hostname, c.Rancher.Console)
+		}
+	}
+	c, _, err := Resolve(layers("hostname: !!str 12\nfqdn: ! a.b\nruncmd: !!seq [!!binary YQ==, !!null ~]\nrancher: !!map {debug: !!bool true}\n")...)
+	if err != nil || c.Hostname != "12" || c.FQDN != "a.b" || !c.Rancher.Debug {
+		t.Errorf("good tags: %+v, %v", c.Hostname, err)
+	}
+}

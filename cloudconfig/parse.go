@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -142,6 +143,10 @@ func (x *expander) expand(n *yaml.Node, path string, depth int) *yaml.Node {
 		defer delete(x.open, n.Alias)
 		return x.expand(n.Alias, path, depth+1)
 	}
+	if wrong := wrongTag(n); wrong != "" {
+		x.problem(n, path, "%s", wrong)
+		return n
+	}
 	c := *n
 	c.Anchor, c.Alias = "", nil
 	switch n.Kind {
@@ -166,6 +171,30 @@ func (x *expander) expand(n *yaml.Node, path string, depth int) *yaml.Node {
 	return &c
 }
 
+// knownTags are the tags that a writer may give, as cloud-init knows them.
+var knownTags = map[yaml.Kind][]string{
+	yaml.ScalarNode:   {"!", "!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!binary"},
+	yaml.SequenceNode: {"!!seq"},
+	yaml.MappingNode:  {"!!map", "!!set"},
+}
+
+// wrongTag says why a value does not go with the tag that its writer gave it:
+// such a one could be decoded by nobody. It is empty if it does.
+func wrongTag(n *yaml.Node) string {
+	if n.Style&yaml.TaggedStyle == 0 {
+		return ""
+	}
+	tag := n.ShortTag()
+	if !slices.Contains(knownTags[n.Kind], tag) {
+		return fmt.Sprintf("the tag %s is not known for a %s", tag, kindName(n))
+	}
+	var v any
+	if n.Kind == yaml.ScalarNode && n.Decode(&v) != nil {
+		return "the value does not fit its tag " + tag
+	}
+	return ""
+}
+
 // pairs are the keys and values of a map, first its own, then those that `<<`
 // brings and that it does not have itself.
 func (x *expander) pairs(n *yaml.Node, path string, depth int) []*yaml.Node {
@@ -187,6 +216,10 @@ func (x *expander) pairs(n *yaml.Node, path string, depth int) []*yaml.Node {
 			continue
 		}
 		here := join(path, k.Value)
+		if wrong := wrongTag(k); wrong != "" {
+			x.problem(k, here, "%s", wrong)
+			continue
+		}
 		key := *k
 		key.Anchor = ""
 		if was, ok := first[k.Value]; ok {
