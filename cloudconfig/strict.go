@@ -94,20 +94,29 @@ func (s *strict) fields(n *yaml.Node, t reflect.Type, path string) {
 		here := join(path, k.Value)
 		f, ok := fieldOf(t, k.Value)
 		if !ok {
-			names := fieldNames(t)
-			if path == "" {
-				if _, ok := modules.Find(k.Value); ok {
-					continue // cloud-init's, but not ours
-				}
-				for _, m := range modules.Keys {
-					names = append(names, m.Name)
-				}
+			if _, ok := modules.Find(k.Value); ok && path == "" {
+				continue // cloud-init's, but not ours
 			}
-			s.problem(k, here, shape.Nearest(k.Value, names), "no such key")
+			s.problem(k, here, s.nearest(k.Value, t, path), "no such key")
 			continue
 		}
 		s.check(v, f.Type, here)
 	}
+}
+
+// nearest is the key of t at path that was probably meant, for the first
+// problems: to look for all of a hostile document's would hold the boot up.
+func (s *strict) nearest(key string, t reflect.Type, path string) string {
+	if len(s.problems) >= shape.MaxGuesses {
+		return ""
+	}
+	names := fieldNames(t)
+	if path == "" {
+		for _, m := range modules.Keys {
+			names = append(names, m.Name)
+		}
+	}
+	return shape.Nearest(key, names)
 }
 
 // plain checks a value of one of Go's own types.

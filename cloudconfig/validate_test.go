@@ -1,11 +1,14 @@
 package cloudconfig
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"rancheros/cloudconfig/shape"
 )
 
 func TestProblemsSayWhereAndWhatInstead(t *testing.T) {
@@ -74,5 +77,27 @@ func TestTheImagesOwnConfigIsValid(t *testing.T) {
 	}
 	if ps := Validate(file, doc, CloudConfig); len(ps) > 0 {
 		t.Error(ps)
+	}
+}
+
+func TestOnlyTheFirstOfManyUnknownKeysGetASuggestion(t *testing.T) {
+	const many = 1000
+	for _, line := range []string{"hostnam%d: a\n", "  config%d: a\n"} {
+		doc := ""
+		if line[0] == ' ' {
+			doc = "rsyslog:\n"
+		}
+		for i := range many {
+			doc += fmt.Sprintf(line, i)
+		}
+		ps, guesses := Validate("f.yml", []byte(doc), CloudConfig), 0
+		for _, p := range ps {
+			if p.Suggestion != "" {
+				guesses++
+			}
+		}
+		if len(ps) < many || guesses == 0 || guesses > 2*shape.MaxGuesses {
+			t.Errorf("%q: %d of %d problems have a suggestion", line, guesses, len(ps))
+		}
 	}
 }

@@ -163,7 +163,11 @@ func (c *checker) object(n *yaml.Node, s *Shape, path string) {
 				}
 			}
 		case s.Kinds != 0 && s.Keys != nil && !s.Open:
-			c.found = append(c.found, Finding{Node: k, Path: here, Message: "no such key", Nearest: Nearest(k.Value, s.Names())})
+			near := ""
+			if len(c.found) < MaxGuesses {
+				near = Nearest(k.Value, s.Names())
+			}
+			c.found = append(c.found, Finding{Node: k, Path: here, Message: "no such key", Nearest: near})
 		case s.KeyMatch != nil && !s.KeyMatch(k.Value):
 			c.bad(k, here, "not a valid name")
 		case s.Rest != nil:

@@ -1,5 +1,9 @@
 package shape
 
+// MaxGuesses is after how many problems nobody asks for the nearest word any
+// more: a document of nothing else would take minutes.
+const MaxGuesses = 100
+
 // Nearest is the word of among that was probably meant by word, or "" when
 // none is near: at most a third of its letters may be wrong.
 func Nearest(word string, among []string) string {
