@@ -3,7 +3,6 @@ package jinja
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -147,7 +146,7 @@ func method(v any, name string, g given, line int) (any, error) {
 			return out, nil
 		}
 		if name == "format" {
-			return formatBraces(x, g), nil
+			return formatBraces(x, g, line)
 		}
 	case map[string]any:
 		switch name {
@@ -206,41 +205,6 @@ func pairs(m map[string]any) []any {
 		l = append(l, []any{k, m[k]})
 	}
 	return l
-}
-
-// formatBraces is Python's "{} {0} {name}".format(...), without format specs.
-func formatBraces(s string, g given) string {
-	var b strings.Builder
-	next := 0
-	for {
-		if b.Len() > maxMemory {
-			return b.String() // charged for, and refused
-		}
-		before, rest, ok := strings.Cut(s, "{")
-		b.WriteString(strings.ReplaceAll(before, "}}", "}"))
-		if !ok {
-			return b.String()
-		}
-		if strings.HasPrefix(rest, "{") {
-			b.WriteByte('{')
-			s = rest[1:]
-			continue
-		}
-		field, after, ok := strings.Cut(rest, "}")
-		if !ok {
-			return b.String() + "{" + rest
-		}
-		name, _, _ := strings.Cut(field, ":")
-		if name == "" {
-			b.WriteString(str(g.arg(next, "", "")))
-			next++
-		} else if i, err := strconv.Atoi(name); err == nil && i >= 0 {
-			b.WriteString(str(g.arg(i, "", "")))
-		} else {
-			b.WriteString(str(g.arg(len(g.list), name, "")))
-		}
-		s = after
-	}
 }
 
 // format is Python's "%s %d" % values.

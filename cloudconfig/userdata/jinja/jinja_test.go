@@ -49,6 +49,8 @@ func TestRender(t *testing.T) {
 		{"{{ 'abcdef'[1:4] }} {{ [1,2,3][::-1] }}", "bcd [3, 2, 1]"},
 		{"{# gone #}\nx", "x"},
 		{"{{ 'a%s' | format(3) }} {{ '%02d' % 7 }} {{ '{}-{}'.format(1, 2) }}", "a3 07 1-2"},
+		{"{{ 'node-{:02d}{:>4}|{:<4}|{:^5}|{:*^5}'.format(7, 'a', 'b', 'c', 'd') }}", "node-07   a|b   |  c  |**d**"},
+		{"{{ '{0:x} {0:08b} {0:+d} {1:.2f} {1:8.1f} {n:05} {{}} {s:.2}'.format(10, 2.346, n=-3, s='abc') }}", "a 00001010 +10 2.35      2.3 -0003 {} ab"},
 	} {
 		got, missing, err := jinja.Render(tt.in, vars(t))
 		if err != nil || got != tt.want || len(missing) > 0 {
@@ -117,6 +119,10 @@ func TestRenderNamesTheLineOfAMistake(t *testing.T) {
 		{"{{ n is nosuch }}", `no test named "nosuch"`},
 		{"{{ 1 / 0 }}", "division by zero"},
 		{"{{ 'a' + 1 }}", "cannot do"},
+		{"{{ '{} {}'.format(1) }}", "format has no value for {}"},
+		{"{{ '{:d}'.format('a') }}", "format {:d} does not fit"},
+		{"{{ '{:9999999}'.format('a') }}", "does not fit"},
+		{"{{ '{0.real}'.format(1) }}", "no value for {0.real}"},
 	} {
 		_, _, err := jinja.Render(tt.in, vars(t))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
