@@ -13,6 +13,10 @@ import (
 	"rancheros/cloudconfig/userdata/document"
 )
 
+// maxCopied is how many values a patch may copy: a few lines of copies, each of
+// the one before, would else make billions.
+const maxCopied = 200_000
+
 // applyPatch applies a JSON patch to a copy of doc. Wrote is told of values that
 // come from the patch.
 //
@@ -28,8 +32,9 @@ func applyPatch(doc *yaml.Node, patch []byte, wrote func(*yaml.Node)) (*yaml.Nod
 	// The root is held in a list, so that "" can be replaced like any other.
 	hold := document.List(shallow(doc))
 	wrote(ops)
+	left := maxCopied
 	for i, op := range ops.Content {
-		if err := patchOne(hold, op); err != nil {
+		if err := patchOne(hold, op, &left); err != nil {
 			return nil, fmt.Errorf("operation %d: %w", i+1, err)
 		}
 	}
@@ -49,7 +54,8 @@ func shallow(n *yaml.Node) *yaml.Node {
 	return &c
 }
 
-func patchOne(hold, op *yaml.Node) error {
+// patchOne does one operation; left is how many values may still be copied.
+func patchOne(hold, op *yaml.Node, left *int) error {
 	field := func(name string) (*yaml.Node, error) {
 		if v := document.Get(op, name); v != nil {
 			return v, nil
@@ -98,9 +104,21 @@ func patchOne(hold, op *yaml.Node) error {
 		if err != nil {
 			return err
 		}
+		if *left -= size(v); *left < 0 {
+			return fmt.Errorf("copies more than %d values", maxCopied)
+		}
 		return change(hold, "add", path, document.Copy(v))
 	}
 	return fmt.Errorf("op %q is not known", verb.Value)
+}
+
+// size counts the values of a tree.
+func size(n *yaml.Node) int {
+	sum := 1
+	for _, c := range n.Content {
+		sum += size(c)
+	}
+	return sum
 }
 
 // A spot is a place in a tree: a key of a mapping or an index of a list.

@@ -331,6 +331,18 @@ func TestBombsAreRefused(t *testing.T) {
 	}
 }
 
+func TestAPatchThatCopiesItselfIsRefused(t *testing.T) {
+	patch := `#cloud-config-jsonp
+[{"op":"add","path":"/a","value":{"x":1}}`
+	for i := range 22 { // each doubles the one before
+		patch += fmt.Sprintf(`,{"op":"copy","from":"/a","path":"/a/k%d"}`, i)
+	}
+	r := parse(t, userdata.Input{UserData: []byte(patch + "]")}, userdata.Options{})
+	if len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Message, "copies more than") {
+		t.Errorf("problems = %v", r.Problems)
+	}
+}
+
 func TestRefuseAllMakesAProblemAnError(t *testing.T) {
 	_, err := userdata.Parse(context.Background(), userdata.Input{UserData: []byte("what?")}, userdata.Options{RefuseAll: true})
 	if err == nil || errors.Is(err, context.Canceled) {
