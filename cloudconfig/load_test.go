@@ -223,6 +223,7 @@ func TestSetKeepsAFileOfCommentsAndGluedOnes(t *testing.T) {
 		"\ufeff# note\r\n":      "# note\n\nhostname: h\n",
 		"":                      "hostname: h\n",
 		"hostname: 'a'# note\n": "hostname: h # note\n",
+		"ssh_pwauth: yes\n":     "ssh_pwauth: yes\nhostname: h\n",
 	} {
 		root := machine(t, map[string]string{paths.LocalConfig: old})
 		if err := Set(root, "hostname", "h"); err != nil {

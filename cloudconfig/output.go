@@ -1,7 +1,7 @@
 package cloudconfig
 
 import (
-	"fmt"
+	"errors"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -51,7 +51,7 @@ func (r *Redirect) UnmarshalYAML(n *yaml.Node) error {
 			return err
 		}
 		if len(both) != 2 {
-			return fmt.Errorf("line %d: want a list of two: where output goes and where errors go", n.Line)
+			return errors.New("want a list of two: where output goes and where errors go")
 		}
 		r.Output, r.Error = both[0], both[1]
 	default:

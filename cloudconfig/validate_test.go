@@ -13,6 +13,7 @@ import (
 
 func TestProblemsSayWhereAndWhatInstead(t *testing.T) {
 	tests := []struct{ name, doc, want string }{
+		{"the place is said once", "output: {all: [a, b, c]}\n", "\nf:1:15: output.all: want a list of two: where output goes and where errors go"},
 		{"all of them at once", "hostnam: x\nrancher:\n  upgrade: {policy: downlod}\n  debug: 7\n", `
 f:1:1: hostnam: no such key; did you mean hostname?
 f:3:21: rancher.upgrade.policy: want auto, download, none, not "downlod"; did you mean download?
