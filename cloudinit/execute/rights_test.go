@@ -120,6 +120,23 @@ users:
 	}
 }
 
+func TestMembersOfAGroupAreUsersThatThereAre(t *testing.T) {
+	m := newMachine(t, debian)
+	r, err := m.run(t, `
+groups: [{wheel: [ann, root, ghost, "x\nevil:x:0:"]}]
+users: [{name: ann}]
+`, "users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.read(t, "etc/group"); !strings.Contains(got, ":ann,root\n") || strings.Contains(got, "evil") {
+		t.Errorf("group:\n%s\nwant ann and root in wheel and no line of its own", got)
+	}
+	if w := resultNamed(r, "users").Warnings; len(w) != 2 || !strings.Contains(w[0], "ghost") {
+		t.Errorf("warnings %q, want those named who are nobody", w)
+	}
+}
+
 func TestAUserThatCannotBeIsNamedAndTheOthersAreMade(t *testing.T) {
 	for _, row := range []struct{ entry, says string }{
 		{"{snapuser: joe@example.com}", "snapuser"},

@@ -175,6 +175,10 @@ func users(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	}
 	for _, g := range c.Groups {
 		for _, m := range g.Members {
+			if _, ok := db.User(m); !ok {
+				t.Warn("group %s: there is no user %q to be a member", g.Name, m)
+				continue
+			}
 			if err := db.Join(m, g.Name); err != nil {
 				errs = append(errs, err)
 			}
