@@ -47,6 +47,9 @@ func mounts(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 		}
 		if ok {
 			lines = append(lines, l)
+		} else if err == nil {
+			// A device without a directory takes back what was said of it before.
+			lines = slices.DeleteFunc(lines, func(before fsLine) bool { return before.dev == l.dev })
 		}
 	}
 	if swap, ok, err := t.swapFile(c.Swap); err != nil {
@@ -71,8 +74,8 @@ func mounts(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	return errors.Join(errs...)
 }
 
-// fill makes a whole line of what the config says. A directory of None takes a
-// line away, which ok false says.
+// fill makes a whole line of what the config says. No directory, or None, takes
+// a line away, which ok false says.
 func (t *Target) fill(m cloudconfig.Mount, c *cloudconfig.Config) (fsLine, bool, error) {
 	if len(m) == 0 || m[0] == "" {
 		return fsLine{}, false, errors.New("the device is missing")
@@ -89,15 +92,13 @@ func (t *Target) fill(m cloudconfig.Mount, c *cloudconfig.Config) (fsLine, bool,
 		}
 	}
 	l := fsLine{t.mountDevice(defaults[0], c), defaults[1], defaults[2], defaults[3], defaults[4], defaults[5]}
-	if len(m) > 1 && m[1] == "" || l.dir == "None" {
+	// The examples of upstream have a swap device that no machine has any more.
+	if l.dir == "" || l.dir == "None" || l.dev == "swap" {
 		return l, false, nil
 	}
 	if cloudsName().MatchString(l.dev) {
 		t.Warn("mounts: the cloud says of no disk that it is %s: left out", l.dev)
 		return l, false, nil
-	}
-	if l.dir == "" {
-		return l, false, fmt.Errorf("%s: the directory is missing", l.dev)
 	}
 	if l.fstype == "swap" || l.dir == "swap" || l.dir == "none" {
 		l.dir, l.fstype = "none", "swap"

@@ -234,6 +234,19 @@ func TestAnEmptyListOfUsersWantsNobody(t *testing.T) {
 	}
 }
 
+func TestADeviceWithoutADirectoryTakesItsLinesBack(t *testing.T) {
+	for _, last := range []string{"[/dev/vdb]", "[/dev/vdb, null]", "[/dev/vdb, None]"} {
+		m := newMachine(t, plus(map[string]string{"dev/vdb": "", "dev/vdc": ""}))
+		r, err := m.run(t, "mounts: [[/dev/vdb, /data], [/dev/vdc, /more], [swap, none, swap, sw, '0', '0'], "+last+"]", "mounts")
+		if err != nil || len(resultNamed(r, "mounts").Warnings) > 0 {
+			t.Errorf("%s: %q, %v", last, resultNamed(r, "mounts").Warnings, err)
+		}
+		if got := m.read(t, "etc/fstab"); strings.Contains(got, "/dev/vdb") || !strings.Contains(got, "/dev/vdc") || strings.Contains(got, "swap") {
+			t.Errorf("%s: fstab %q, want /dev/vdc alone in it", last, got)
+		}
+	}
+}
+
 func TestADiskThatTheCloudDoesNotHaveIsNoLineOfFstab(t *testing.T) {
 	m := newMachine(t, debian)
 	r, err := m.run(t, "mounts: [[ephemeral0, /mnt], [ebs1.2, /data]]", "mounts")
