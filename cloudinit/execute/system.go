@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rancheros/cloudconfig"
+	"rancheros/cloudinit/tree"
 )
 
 // timezone points /etc/localtime at the zone.
@@ -19,8 +20,8 @@ func timezone(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	if !strings.HasPrefix(zone, "/usr/share/zoneinfo/") {
 		return fmt.Errorf("timezone %q: that is no name of a zone; write it as Europe/Berlin", c.Timezone)
 	}
-	if !t.Tree.Exists(zone) {
-		return fmt.Errorf("timezone %q: there is no %s", c.Timezone, zone)
+	if n, err := t.Tree.Stat(zone); err != nil || n.Kind != tree.File {
+		return fmt.Errorf("timezone %q: there is no zone %s", c.Timezone, zone)
 	}
 	_, err1 := t.Tree.Symlink("/etc/localtime", zone, rootPerm)
 	err2 := t.write("/etc/timezone", c.Timezone+"\n", 0o644)
