@@ -196,5 +196,10 @@ func resolvConf(_ context.Context, t *Target, c *cloudconfig.Config) error {
 		}
 		b.WriteString("\n")
 	}
+	if b.Len() == 0 {
+		// An empty file would take away the servers that the network told of.
+		t.Warn("manage_resolv_conf is set, but resolv_conf says nothing: /etc/resolv.conf stays as it is")
+		return nil
+	}
 	return t.write("/etc/resolv.conf", b.String(), 0o644)
 }

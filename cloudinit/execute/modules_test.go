@@ -317,6 +317,25 @@ func TestTunnelsComeBackAtEveryBoot(t *testing.T) {
 	}
 }
 
+func TestAResolvConfOfWhichNothingIsSaidStays(t *testing.T) {
+	for _, config := range []string{"manage_resolv_conf: true", "manage_resolv_conf: true\nresolv_conf: {nameservers: []}"} {
+		m := newMachine(t, plus(map[string]string{"etc/resolv.conf": "nameserver 192.0.2.53\n"}))
+		r, err := m.run(t, config, "resolv_conf")
+		if err != nil || m.read(t, "etc/resolv.conf") != "nameserver 192.0.2.53\n" || len(resultNamed(r, "resolv_conf").Warnings) != 1 {
+			t.Errorf("%s: %q, %v; want the file kept and a warning", config, m.read(t, "etc/resolv.conf"), err)
+		}
+	}
+}
+
+func TestATimezoneIsAFileAndNoFolderOfThem(t *testing.T) {
+	m := newMachine(t, debian)
+	for _, zone := range []string{"Europe", "Europe/Atlantis", ".."} {
+		if _, err := m.run(t, "timezone: "+zone, "timezone"); err == nil || exists(m, "etc/localtime") {
+			t.Errorf("timezone %s was taken: %v", zone, err)
+		}
+	}
+}
+
 func TestHostsKeepsEveryLineButOurs(t *testing.T) {
 	m := newMachine(t, plus(map[string]string{"etc/hosts": "127.0.0.1 localhost\n127.0.1.1 old.example.test old\n192.0.2.1 db\n"}))
 	if _, err := m.run(t, "fqdn: box.example.test\nmanage_etc_hosts: localhost", "etc_hosts"); err != nil {
