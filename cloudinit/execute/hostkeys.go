@@ -29,6 +29,7 @@ const keysOf = state.Data + "/host-keys-of"
 // missing. A new instance gets new ones: those of the image are known to all.
 func sshHostKeys(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	given := hostKeys(c)
+	t.addPublicHalves(given)
 	if err := t.forgetHostKeys(c); err != nil {
 		return err
 	}
@@ -99,6 +100,22 @@ func hostKeys(c *cloudconfig.Config) map[string]string {
 		}
 	}
 	return files
+}
+
+// addPublicHalves makes those that are missing: sshd needs none, but who shows
+// our keys to others does.
+func (t *Target) addPublicHalves(files map[string]string) {
+	for _, f := range sortedKeys(files) {
+		if !strings.HasSuffix(f, "_key") || files[f+".pub"] != "" {
+			continue
+		}
+		key, err := ssh.ParsePrivateKey([]byte(strings.TrimSpace(files[f]) + "\n"))
+		if err != nil {
+			t.Warn("ssh_keys: %s: its public half cannot be made: %v", f, err)
+			continue
+		}
+		files[f+".pub"] = string(ssh.MarshalAuthorizedKey(key.PublicKey()))
+	}
 }
 
 // certificates tells sshd of certificates that were given.

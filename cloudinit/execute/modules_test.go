@@ -201,6 +201,28 @@ func TestHostKeysAndCertificatesThatAreGivenAreTheOnlyOnes(t *testing.T) {
 	}
 }
 
+func TestAHostKeyWithoutItsPublicHalfGetsOne(t *testing.T) {
+	for _, kind := range []string{"ed25519", "ecdsa", "rsa"} {
+		private, public, err := HostKey(kind, "c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := newMachine(t, debian)
+		r, err := m.run(t, "ssh_keys:\n  "+kind+"_private: |\n    "+strings.ReplaceAll(private, "\n", "\n    ")+"\n", "ssh_host_keys")
+		if err != nil || len(resultNamed(r, "ssh_host_keys").Warnings) > 0 {
+			t.Fatal(resultNamed(r, "ssh_host_keys").Warnings, err)
+		}
+		if got := readIf(m, "etc/ssh/ssh_host_"+kind+"_key.pub"); strings.TrimSpace(got)+" c\n" != public {
+			t.Errorf("%s: the public half is %q, want %q", kind, got, public)
+		}
+	}
+	m := newMachine(t, debian)
+	r, err := m.run(t, "ssh_keys: {rsa_private: secret}", "ssh_host_keys")
+	if w := resultNamed(r, "ssh_host_keys").Warnings; err != nil || len(w) != 1 || strings.Contains(w[0], "secret") {
+		t.Errorf("a key that is none: warnings %q, %v; want one without the key", w, err)
+	}
+}
+
 func TestAnSSHDConfigWithoutAFolderIsChangedItself(t *testing.T) {
 	for have, want := range map[string]string{
 		"Port 22\n#PasswordAuthentication no\n":                              "PasswordAuthentication yes\nPort 22\n#PasswordAuthentication no\n",
