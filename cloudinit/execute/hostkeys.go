@@ -216,18 +216,41 @@ func sshd(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	if err != nil {
 		return err
 	}
-	main, _ := t.Tree.ReadFile(sshDir + "sshd_config")
-	if len(main) > 0 && !strings.Contains(string(main), "sshd_config.d/") {
-		w, err := t.Tree.WriteFile(sshDir+"sshd_config", []byte(withSetting(string(main), "PasswordAuthentication", value)), rootPerm)
-		if err != nil {
-			return err
-		}
-		changed = changed || w
-	}
-	if !changed {
-		return nil
+	w, err := t.setInMain("PasswordAuthentication", value)
+	if err != nil || !changed && !w {
+		return err
 	}
 	return t.reload(ctx, "ssh.service", "sshd.service")
+}
+
+// setInMain sets a word in sshd_config itself, where that does not read the
+// folder of ours. Its mode and owner stay.
+func (t *Target) setInMain(word, value string) (changed bool, err error) {
+	const file = sshDir + "sshd_config"
+	main, err := t.Tree.ReadFile(file)
+	if err != nil || len(main) == 0 || readsFolder(string(main)) {
+		return false, nil // who has no sshd_config has the defaults, or no sshd
+	}
+	n, err := t.Tree.Stat(file)
+	if err != nil {
+		return false, err
+	}
+	return t.Tree.WriteFile(file, []byte(withSetting(string(main), word, value)), tree.Perm{Mode: n.Mode, UID: n.UID, GID: n.GID})
+}
+
+// readsFolder says whether an sshd_config includes the files of its folder for
+// every login.
+func readsFolder(text string) bool {
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) > 0 && strings.EqualFold(f[0], "Match") {
+			return false
+		}
+		if len(f) > 1 && strings.EqualFold(f[0], "Include") && strings.Contains(line, "sshd_config.d/") {
+			return true
+		}
+	}
+	return false
 }
 
 // withSetting sets a word of an sshd_config that includes no folder. The first

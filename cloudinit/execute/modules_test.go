@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -229,13 +230,21 @@ func TestAnSSHDConfigWithoutAFolderIsChangedItself(t *testing.T) {
 		"PasswordAuthentication no\nPort 22\n":                               "PasswordAuthentication yes\nPort 22\n",
 		"Port 22\nMatch User x\n  PasswordAuthentication no\n":               "PasswordAuthentication yes\nPort 22\nMatch User x\n  PasswordAuthentication no\n",
 		"Include /etc/ssh/sshd_config.d/*.conf\nPasswordAuthentication no\n": "Include /etc/ssh/sshd_config.d/*.conf\nPasswordAuthentication no\n",
+		"# Include /etc/ssh/sshd_config.d/*.conf\n":                          "PasswordAuthentication yes\n# Include /etc/ssh/sshd_config.d/*.conf\n",
+		"Match User x\n Include /etc/ssh/sshd_config.d/*.conf\n":             "PasswordAuthentication yes\nMatch User x\n Include /etc/ssh/sshd_config.d/*.conf\n",
 	} {
 		m := newMachine(t, plus(map[string]string{"etc/ssh/sshd_config": have}))
+		if err := os.Chmod(m.host("/etc/ssh/sshd_config"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := m.run(t, "ssh_pwauth: true", "sshd"); err != nil {
 			t.Fatal(err)
 		}
 		if got := m.read(t, "etc/ssh/sshd_config"); got != want {
 			t.Errorf("sshd_config = %q, want %q", got, want)
+		}
+		if n, err := m.Tree.Stat("/etc/ssh/sshd_config"); err != nil || n.Mode != 0o600 {
+			t.Errorf("sshd_config has mode %04o, %v; want the one it had", n.Mode, err)
 		}
 	}
 }
