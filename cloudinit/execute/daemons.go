@@ -79,6 +79,9 @@ func rsyslog(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 		texts[f] += strings.TrimRight(one.Content, "\n") + "\n"
 	}
 	for _, key := range sortedKeys(r.Remotes) {
+		if strings.TrimSpace(r.Remotes[key]) == "" {
+			continue // switched off by a later part
+		}
 		f := path.Join(dir, name)
 		match, addr, ok := strings.Cut(strings.TrimSpace(r.Remotes[key]), " ")
 		if !ok {

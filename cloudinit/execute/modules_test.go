@@ -309,7 +309,7 @@ func TestMessagesAreSentWhereTheConfigSays(t *testing.T) {
   config_dir: /etc/r.d
   config_filename: 10.conf
   configs: ["*.* /var/log/all", {content: "mail.* @mail", filename: 20.conf}]
-  remotes: {central: "*.warn @@192.0.2.9:514", other: 192.0.2.8}
+  remotes: {central: "*.warn @@192.0.2.9:514", other: 192.0.2.8, off: ""}
   service_reload_command: [env, restart, rsyslog]
 `, "rsyslog")
 	if err != nil {
