@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,15 +23,15 @@ func InstanceData(t *tree.Tree) (map[string]any, error) {
 	if os.Geteuid() == 0 && t.Exists(state.InstanceDataFull) {
 		file = state.InstanceDataFull
 	}
-	return InstanceDataFrom(t, file)
+	return instanceData(t, file)
 }
 
-// InstanceDataFrom is the same out of a file; "" is the one that everybody may
-// read.
-func InstanceDataFrom(t *tree.Tree, file string) (map[string]any, error) {
-	if file == "" {
-		file = state.InstanceData
-	}
+// PublicInstanceData is what everybody may know of this instance.
+func PublicInstanceData(t *tree.Tree) (map[string]any, error) {
+	return instanceData(t, state.InstanceData)
+}
+
+func instanceData(t *tree.Tree, file string) (map[string]any, error) {
 	b, err := t.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no %s: nothing has been saved this boot; run cloud-init-save", file)
@@ -38,8 +39,15 @@ func InstanceDataFrom(t *tree.Tree, file string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ParseInstanceData(file, b)
+}
+
+// ParseInstanceData reads instance-data; file is its name in messages.
+func ParseInstanceData(file string, b []byte) (map[string]any, error) {
 	var doc map[string]any
-	if err := json.Unmarshal(b, &doc); err != nil {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber() // a template prints 1 as 1, not as 1.0
+	if err := d.Decode(&doc); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	return doc, nil

@@ -55,7 +55,7 @@ command line is wrong), 3 it has not run yet.`,
 				return err
 			}
 			defer t.Close()
-			v1, err := standardKeys(t, file)
+			v1, err := standardKeys(c, t, file)
 			if err != nil {
 				return err
 			}
@@ -77,15 +77,19 @@ func off(t *tree.Tree) bool {
 }
 
 // standardKeys are the keys of instance-data that all clouds have.
-func standardKeys(t *tree.Tree, file string) (map[string]any, error) {
+func standardKeys(c *cobra.Command, t *tree.Tree, file string) (map[string]any, error) {
+	var doc map[string]any
+	var err error
 	switch {
 	case file != "":
+		doc, err = readInstanceData(c, file)
 	case off(t):
 		return nil, &ExitError{cloudIDDisabled, errors.New("cloud-init is disabled: no cloud was looked for")}
 	case !t.Exists(state.InstanceData):
 		return nil, &ExitError{cloudIDNotStarted, errors.New("cloud-init has not run yet: `cloud-init status --wait` waits for it")}
+	default:
+		doc, err = command.PublicInstanceData(t)
 	}
-	doc, err := command.InstanceDataFrom(t, file)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,8 +12,33 @@ import (
 	"rancheros/cloudinit/tree"
 )
 
+// queryOptions say where query looks.
+type queryOptions struct {
+	// instance, user and vendor are files to read instead of those of the machine.
+	instance, user, vendor string
+	list, asJSON           bool
+}
+
+// data is the instance-data.
+func (o queryOptions) data(c *cobra.Command, t *tree.Tree) (map[string]any, error) {
+	if o.instance == "" {
+		return command.InstanceData(t)
+	}
+	return readInstanceData(c, o.instance)
+}
+
+// readInstanceData reads a file that the caller names.
+func readInstanceData(c *cobra.Command, file string) (map[string]any, error) {
+	name, b, err := readInput(c, file)
+	if err != nil {
+		return nil, err
+	}
+	return command.ParseInstanceData(name, b)
+}
+
 func newCloudInitQuery() *cobra.Command {
-	var all, list bool
+	var o queryOptions
+	var all bool
 	var format, root, output string
 	c := &cobra.Command{
 		Use:   "query [VARIABLE]",
@@ -33,7 +57,7 @@ warning goes to standard error.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			at := strings.Join(args, "")
-			if at == "" && !all && !list && format == "" {
+			if at == "" && !all && !o.list && format == "" {
 				return &ExitError{2, fmt.Errorf("want a variable, --all, --list-keys or --format; see `%s --help`", c.CommandPath())}
 			}
 			t, err := tree.Open(root)
@@ -41,11 +65,12 @@ warning goes to standard error.`,
 				return err
 			}
 			defer t.Close()
+			o.asJSON = output == "json"
 			var text string
 			if format != "" {
-				text, err = fill(t, format, c.ErrOrStderr())
+				text, err = o.fill(c, t, format)
 			} else {
-				text, err = query(t, at, list, output == "json")
+				text, err = o.query(c, t, at)
 			}
 			if err != nil {
 				return err
@@ -56,44 +81,45 @@ warning goes to standard error.`,
 	}
 	f := c.Flags()
 	f.BoolVarP(&all, "all", "a", false, "everything")
-	f.BoolVarP(&list, "list-keys", "l", false, "only the keys of the variable")
+	f.BoolVarP(&o.list, "list-keys", "l", false, "only the keys of the variable")
 	f.StringVarP(&format, "format", "f", "", "fill in this Jinja `template`")
+	f.StringVarP(&o.instance, "instance-data", "i", "", "read this `FILE` instead of "+state.InstanceData)
+	f.StringVarP(&o.user, "user-data", "u", "", "read this `FILE` as userdata")
+	f.StringVarP(&o.vendor, "vendor-data", "v", "", "read this `FILE` as vendordata")
 	f.StringVar(&root, "root", "/", "the machine's file system is this `DIR`")
 	outputFlag(c, &output)
 	return c
 }
 
-// fill fills in a template. What is not known is said on warn and is no error:
-// callers of upstream have the rest.
-func fill(t *tree.Tree, template string, warn io.Writer) (string, error) {
-	doc, err := command.InstanceData(t)
+// fill fills in a template. What is not known is said as a warning and is no
+// error: callers of upstream have the rest.
+func (o queryOptions) fill(c *cobra.Command, t *tree.Tree, template string) (string, error) {
+	doc, err := o.data(c, t)
 	if err != nil {
 		return "", err
 	}
 	text, missing, err := command.Format(doc, template)
 	if len(missing) > 0 {
-		fmt.Fprintf(warn, "warning: template: instance-data has no %s; %s stands there instead\n",
+		fmt.Fprintf(c.ErrOrStderr(), "warning: template: instance-data has no %s; %s stands there instead\n",
 			strings.Join(missing, ", "), jinja.MissingPrefix+missing[0])
 	}
 	return text, err
 }
 
-func query(t *tree.Tree, at string, list, asJSON bool) (string, error) {
-	if at == "userdata" || at == "vendordata" {
-		file := map[string]string{"userdata": "user-data.txt", "vendordata": "vendor-data.txt"}[at]
-		b, err := t.ReadFile(state.Instance + "/" + file)
-		if err != nil {
-			return "", fmt.Errorf("read %s: %w", at, err)
-		}
-		return strings.TrimSuffix(string(b), "\n"), nil
+func (o queryOptions) query(c *cobra.Command, t *tree.Tree, at string) (string, error) {
+	switch at {
+	case "userdata":
+		return raw(c, t, o.user, state.Instance+"/user-data.txt")
+	case "vendordata":
+		return raw(c, t, o.vendor, state.Instance+"/vendor-data.txt")
 	}
-	doc, err := command.InstanceData(t)
+	doc, err := o.data(c, t)
 	switch {
 	case err != nil:
 		return "", err
-	case list:
+	case o.list:
 		keys, err := command.ListKeys(doc, at)
-		if asJSON && err == nil {
+		if o.asJSON && err == nil {
 			return jsonText(keys)
 		}
 		return strings.Join(keys, "\n"), err
@@ -102,10 +128,22 @@ func query(t *tree.Tree, at string, list, asJSON bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if asJSON {
+	if o.asJSON {
 		return jsonText(v)
 	}
 	return command.Text(v)
+}
+
+// raw is a file that the caller names, or else the machine's own.
+func raw(c *cobra.Command, t *tree.Tree, named, own string) (string, error) {
+	var b []byte
+	var err error
+	if named != "" {
+		_, b, err = readInput(c, named)
+	} else {
+		b, err = t.ReadFile(own)
+	}
+	return strings.TrimSuffix(string(b), "\n"), err
 }
 
 func jsonText(v any) (string, error) {

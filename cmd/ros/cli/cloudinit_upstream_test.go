@@ -57,6 +57,33 @@ func TestQueryFillsInATemplateAndWarnsOfWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestQueryReadsTheFilesThatItIsTold(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{"i.json": `{"v1": {"instance_id": "i-9"}, "ds": {"n": [1, 20000000]}}`, "u": "#!user\n", "v": "#!vendor\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-i", "i.json", "instance_id"}, "i-9\n"},
+		{[]string{"--instance-data", "i.json", "-f", "{{ ds.n[0] }} {{ ds.n }}"}, "1 [1, 20000000]\n"},
+		{[]string{"-u", "u", "-v", "v", "userdata"}, "#!user\n"},
+		{[]string{"--user-data", "u", "--vendor-data", "v", "vendordata"}, "#!vendor\n"},
+	} {
+		if got, err := upstream(t, Programs{}, append([]string{"query", "--root", t.TempDir()}, row.args...)...); err != nil || got != row.want {
+			t.Errorf("query %q = %q, %v; want %q", row.args, got, err, row.want)
+		}
+	}
+	c := newCloudID()
+	c.SetArgs([]string{"-i", "i.json", "--root", t.TempDir()})
+	if err := c.Execute(); err != nil {
+		t.Errorf("cloud-id -i with a file of this folder: %v", err)
+	}
+}
+
 func TestModulesRunThePhaseTheyName(t *testing.T) {
 	var got []string
 	p := Programs{Execute: func(_ context.Context, args []string) int {
