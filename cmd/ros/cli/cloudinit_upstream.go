@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"rancheros/cloudconfig"
+	"rancheros/cloudconfig/userdata"
+	"rancheros/cloudconfig/userdata/document"
 	"rancheros/cloudinit/command"
 	"rancheros/cloudinit/distro"
 	"rancheros/cloudinit/execute"
@@ -186,7 +190,7 @@ func upstreamSingle(p Programs) *cobra.Command {
 }
 
 func upstreamSchema() *cobra.Command {
-	var file, as string
+	var file, as, instance string
 	var system, annotate bool
 	c := &cobra.Command{Use: "schema", Short: "Check a cloud-config", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -200,7 +204,10 @@ func upstreamSchema() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ps := cloudconfig.Validate(name, doc, cloudconfig.DocKind(as))
+			ps, err := schemaProblems(c, name, doc, cloudconfig.DocKind(as), instance)
+			if err != nil {
+				return err
+			}
 			for _, p := range ps {
 				fmt.Fprintln(c.OutOrStdout(), p)
 			}
@@ -213,10 +220,50 @@ func upstreamSchema() *cobra.Command {
 	f := c.Flags()
 	f.StringVarP(&file, "config-file", "c", "", "the file to check")
 	f.StringVarP(&as, "schema-type", "t", string(cloudconfig.CloudConfig), "cloud-config or network-config")
+	f.StringVarP(&instance, "instance-data", "i", "", "fill templates in with this `FILE` instead of "+state.InstanceData)
 	f.BoolVar(&system, "system", false, "check what this machine was given")
 	f.BoolVar(&annotate, "annotate", false, "accepted: lines are always named")
 	completeFlag(c, "schema-type", string(cloudconfig.CloudConfig), string(cloudconfig.NetworkConfig))
 	return c
+}
+
+// schemaProblems finds what is wrong with user-data. What only leads to a
+// cloud-config, as a template does, is checked by what comes out of it; nothing
+// is fetched for that.
+func schemaProblems(c *cobra.Command, name string, doc []byte, as cloudconfig.DocKind, instance string) (cloudconfig.Problems, error) {
+	if as != cloudconfig.CloudConfig || !slices.Contains([]string{userdata.Jinja, userdata.Archive, ""}, userdata.Detect(doc)) {
+		return cloudconfig.Validate(name, doc, as), nil
+	}
+	in := userdata.Input{UserData: doc}
+	var err error
+	if instance != "" {
+		_, in.InstanceData, err = readInput(c, instance)
+	} else if in.InstanceData, err = os.ReadFile(state.InstanceDataFull); err != nil {
+		in.InstanceData, err = os.ReadFile(state.InstanceData)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil // a template without it is said to be one
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := userdata.Parse(c.Context(), in, userdata.Options{})
+	if err != nil {
+		return nil, err
+	}
+	var ps cloudconfig.Problems
+	for _, p := range r.Problems {
+		found := cloudconfig.Problem{File: name, Line: max(p.Line, 1), Column: max(p.Column, 1), Message: p.Message, Severity: cloudconfig.Warning}
+		if p.Severity == userdata.Error {
+			found.Severity = cloudconfig.Error
+		}
+		ps = append(ps, found)
+	}
+	meant, err := document.YAML(r.Config)
+	if err != nil || len(ps.Errors()) > 0 {
+		return ps, err
+	}
+	return append(ps, cloudconfig.Validate(name+" as it is meant", meant, as)...), nil
 }
 
 func upstreamFeatures() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -151,5 +152,31 @@ func TestSchemaNamesLinesAndFails(t *testing.T) {
 	}
 	if out, err := upstream(t, Programs{}, "schema", "-c", file); err != nil || !strings.Contains(out, "Valid schema") {
 		t.Errorf("schema = %v\n%s", err, out)
+	}
+}
+
+func TestSchemaChecksWhatUserDataMeans(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const mime = "Content-Type: multipart/mixed; boundary=X\nMIME-Version: 1.0\n\n--X\nContent-Type: text/cloud-config\n\n%s\n--X--\n"
+	if err := os.WriteFile("i.json", []byte(`{"v1": {"region": "eu"}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ name, doc, says string }{
+		{"a template", "## template: jinja\n#cloud-config\nhostname: box-{{ region }}\n", ""},
+		{"a template of what is wrong", "## template: jinja\n#cloud-config\nhostnmae: box-{{ region }}\n", "hostname"},
+		{"a template that is broken", "## template: jinja\n#cloud-config\nhostname: {{ region\n", "template"},
+		{"parts", fmt.Sprintf(mime, "#cloud-config\nhostname: box"), ""},
+		{"parts of which one is wrong", fmt.Sprintf(mime, "#cloud-config\nhostnmae: box"), "hostname"},
+		{"an archive", "#cloud-config-archive\n- |\n  #cloud-config\n  hostname: box\n", ""},
+		{"what a cloud takes for text", "hostname: box\n", "#cloud-config"},
+		{"a script", "#!/bin/sh\n", "script"},
+	} {
+		if err := os.WriteFile("u", []byte(row.doc), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out, err := upstream(t, Programs{}, "schema", "-c", "u", "-i", "i.json")
+		if (err == nil) != (row.says == "") || !strings.Contains(out, row.says) || err == nil && !strings.Contains(out, "Valid schema u") {
+			t.Errorf("%s: %v\n%s", row.name, err, out)
+		}
 	}
 }
