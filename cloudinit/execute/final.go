@@ -44,10 +44,7 @@ func phoneHome(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 	if u, err := url.Parse(where); err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("phone_home.url: %q is no address of http or https", p.URL)
 	}
-	form, err := t.about(c, p.Post)
-	if err != nil {
-		return err
-	}
+	form := t.about(c, p.Post)
 	tries := p.Tries
 	if tries <= 0 {
 		tries = 10
@@ -69,7 +66,7 @@ func phoneHome(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 }
 
 // about is what is told: `all`, or those that are listed.
-func (t *Target) about(c *cloudconfig.Config, list []string) (url.Values, error) {
+func (t *Target) about(c *cloudconfig.Config, list []string) url.Values {
 	short, full := t.names(c)
 	keys := t.publicHostKeys()
 	facts := map[string]string{"instance_id": t.InstanceID, "hostname": short, "fqdn": full,
@@ -86,10 +83,11 @@ func (t *Target) about(c *cloudconfig.Config, list []string) (url.Values, error)
 	}
 	for _, k := range list {
 		if _, ok := facts[k]; !ok && k != "all" && k != "pub_key_dsa" {
-			return nil, fmt.Errorf("phone_home.post: %q is nothing we could tell", k)
+			// Who waits for this machine must hear of it all the same.
+			t.Warn("phone_home.post: %q is nothing we could tell", k)
 		}
 	}
-	return form, nil
+	return form
 }
 
 func (t *Target) post(ctx context.Context, where string, form url.Values) error {

@@ -58,10 +58,18 @@ func TestPhoningHomeTellsWhatIsAskedForUntilSomebodyAnswers(t *testing.T) {
 		})
 	}
 	m := newMachine(t, debian)
-	for config, says := range map[string]string{"url: 'ftp://x'": "http or https", "url: 'http://x', post: [shoe_size]": "shoe_size"} {
-		if _, err := m.run(t, "phone_home: {"+config+"}", "phone_home"); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v, want it to say %s", config, err, says)
-		}
+	if _, err := m.run(t, "phone_home: {url: 'ftp://x'}", "phone_home"); err == nil || !strings.Contains(err.Error(), "http or https") {
+		t.Errorf("an address of ftp: %v, want it to say http or https", err)
+	}
+	told := ""
+	m.HTTP = &http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
+		b, err := io.ReadAll(r.Body)
+		told = string(b)
+		return &http.Response{StatusCode: 200, Body: http.NoBody}, err
+	})}
+	r, err := m.run(t, "phone_home: {url: 'http://x', post: [shoe_size, instance_id]}", "phone_home")
+	if w := resultNamed(r, "phone_home").Warnings; err != nil || told != "instance_id=i-1" || len(w) != 1 || !strings.Contains(w[0], "shoe_size") {
+		t.Errorf("told %q, warnings %q, %v; want shoe_size named and the rest told", told, w, err)
 	}
 }
 
