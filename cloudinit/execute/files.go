@@ -176,7 +176,13 @@ func (t *Target) content(ctx context.Context, f cloudconfig.File) ([]byte, error
 		}
 		t.Warn("%s: %v: its content is taken from the config", f.Path, err)
 	}
-	return Decode(f.Encoding, []byte(f.Content))
+	data, err := Decode(f.Encoding, []byte(f.Content))
+	if errors.Is(err, errEncoding) {
+		// utf-8 and the like: upstream takes it as it is, too.
+		t.Warn("%s: %v: its content is taken as text", f.Path, err)
+		return []byte(f.Content), nil
+	}
+	return data, err
 }
 
 // source fetches, except in a plan, which opens no sockets.
@@ -186,6 +192,9 @@ func (t *Target) source(ctx context.Context, f cloudconfig.File, headers map[str
 	}
 	return t.fetch(ctx, f.Source.URI, headers, maxContent)
 }
+
+// errEncoding is that of an encoding that nobody knows.
+var errEncoding = errors.New("is none of text/plain, b64, gz, gz+b64")
 
 // Decode undoes an encoding of write_files: "" and text/plain, b64, gz, gz+b64
 // and their longer spellings. The result is bounded.
@@ -200,7 +209,7 @@ func Decode(encoding string, data []byte) ([]byte, error) {
 	case "gz+b64", "gz+base64", "gzip+b64", "gzip+base64":
 		packed, armoured = true, true
 	default:
-		return nil, fmt.Errorf("encoding %q is none of text/plain, b64, gz, gz+b64", encoding)
+		return nil, fmt.Errorf("encoding %q %w", encoding, errEncoding)
 	}
 	if armoured {
 		clean := bytes.Join(bytes.Fields(data), nil)

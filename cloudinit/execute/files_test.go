@@ -43,6 +43,14 @@ func TestEveryEncodingIsUndone(t *testing.T) {
 	}
 }
 
+func TestContentOfAnUnknownEncodingIsText(t *testing.T) {
+	m := newMachine(t, debian)
+	r, err := m.run(t, "write_files: [{path: /a, content: hello, encoding: utf-8}]", "write_files")
+	if w := resultNamed(r, "write_files").Warnings; err != nil || m.read(t, "a") != "hello" || len(w) != 1 || !strings.Contains(w[0], "utf-8") {
+		t.Errorf("file %q, warnings %q, %v", readIf(m, "a"), w, err)
+	}
+}
+
 func TestModesAndOwnersAreThoseOfTheConfig(t *testing.T) {
 	m := newMachine(t, debian)
 	c := config(t, `
