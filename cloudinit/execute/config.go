@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 
@@ -114,7 +115,7 @@ func (t *Target) baseLayers() []cloudconfig.Layer {
 
 // resolve is cloudconfig.Resolve for a machine that has no other config to
 // fall back on: of a layer that is not valid, only the keys that are at fault
-// are left out.
+// are left out, and of lists whose entries stand alone only those.
 func (t *Target) resolve(layers []cloudconfig.Layer) (*cloudconfig.Config, error) {
 	c, tr, err := cloudconfig.Resolve(layers...)
 	if t.unsupported = nil; tr != nil {
@@ -130,7 +131,9 @@ func (t *Target) resolve(layers []cloudconfig.Layer) (*cloudconfig.Config, error
 		if one == nil {
 			one = []cloudconfig.Layer{l}
 		}
-		parts = append(parts, one...)
+		for _, p := range one {
+			parts = append(parts, withoutBadEntries(p))
+		}
 	}
 	c, tr, _ = cloudconfig.Resolve(parts...)
 	t.unsupported = tr.Unsupported()
@@ -177,6 +180,34 @@ func byKey(l cloudconfig.Layer, wanted map[string]bool) []cloudconfig.Layer {
 		out = append(out, cloudconfig.Layer{Name: root.Content[i].Value, File: l.File, YAML: b})
 	}
 	return out
+}
+
+// standAlone are lists of which one wrong entry is no reason to leave the others
+// out. A list of commands is not among them: without one, the next may do harm.
+var standAlone = map[string]bool{"users": true, "write_files": true}
+
+// withoutBadEntries is the layer of one key without the entries that are not
+// valid; where none is, the layer itself.
+func withoutBadEntries(l cloudconfig.Layer) cloudconfig.Layer {
+	valid := func(doc []byte) bool {
+		_, _, err := cloudconfig.Resolve(cloudconfig.Layer{Name: l.Name, File: l.File, YAML: doc})
+		return onlyErrors(err) == nil
+	}
+	var doc map[string][]yaml.Node
+	if !standAlone[l.Name] || valid(l.YAML) || yaml.Unmarshal(l.YAML, &doc) != nil {
+		return l
+	}
+	good := slices.DeleteFunc(doc[l.Name], func(entry yaml.Node) bool {
+		b, err := yaml.Marshal(map[string][]yaml.Node{l.Name: {entry}})
+		return err != nil || !valid(b)
+	})
+	if len(good) == 0 {
+		return l
+	}
+	if b, err := yaml.Marshal(map[string][]yaml.Node{l.Name: good}); err == nil {
+		l.YAML = b
+	}
+	return l
 }
 
 // onlyErrors leaves warnings out of what cloudconfig says.

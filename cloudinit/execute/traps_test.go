@@ -234,6 +234,25 @@ func TestAnEmptyListOfUsersWantsNobody(t *testing.T) {
 	}
 }
 
+func TestAnEntryThatIsWrongTakesNoOtherWithIt(t *testing.T) {
+	m := newMachine(t, debian)
+	c, err := m.ReadConfig("user-data", []byte(`
+users: [default, {name: ann, uid: many}, {name: bob}]
+write_files: [{path: /a, content: a, permissions: rw}, {path: /b, content: b, permissions: 0600}]
+runcmd: [[ls], {a: b}, [rm, x]]
+hostname: box
+`))
+	if err == nil || !strings.Contains(err.Error(), "write_files[0].permissions") || !strings.Contains(err.Error(), "users[1].uid") {
+		t.Errorf("ReadConfig() = %v, want both entries named", err)
+	}
+	if len(c.Users) != 2 || c.Users[1].Name != "bob" || len(c.WriteFiles) != 1 || c.WriteFiles[0].Path != "/b" || c.WriteFiles[0].Permissions != 0o600 {
+		t.Errorf("users %v, files %v; want those that are right", c.Users, c.WriteFiles)
+	}
+	if len(c.RunCmd) > 0 || c.Hostname != "box" {
+		t.Errorf("runcmd %v, hostname %q; want no command out of a list that is wrong", c.RunCmd, c.Hostname)
+	}
+}
+
 func TestADeviceWithoutADirectoryTakesItsLinesBack(t *testing.T) {
 	for _, last := range []string{"[/dev/vdb]", "[/dev/vdb, null]", "[/dev/vdb, None]"} {
 		m := newMachine(t, plus(map[string]string{"dev/vdb": "", "dev/vdc": ""}))
