@@ -75,6 +75,13 @@ func parse(file string, doc []byte) (*yaml.Node, Problems) {
 	return root, x.problems
 }
 
+// Expanded is a document as a tree without aliases and merge keys; nil where it
+// is no map or not valid YAML.
+func Expanded(doc []byte) *yaml.Node {
+	root, _ := parse("", doc)
+	return root
+}
+
 func firstInvalid(doc []byte) int {
 	for i := 0; i < len(doc); {
 		r, n := utf8.DecodeRune(doc[i:])

@@ -159,13 +159,14 @@ func unsupported(_ context.Context, t *Target, _ *cloudconfig.Config) error {
 // byKey makes a layer of each top-level key, or of those that are wanted; nil
 // when the document is no map.
 func byKey(l cloudconfig.Layer, wanted map[string]bool) []cloudconfig.Layer {
-	var doc yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(l.YAML)).Decode(&doc); err != nil || doc.Kind != yaml.DocumentNode {
-		return nil
-	}
-	root := doc.Content[0]
-	if root.Kind != yaml.MappingNode {
-		return nil
+	// A key may take its value from another one's by an alias.
+	root := cloudconfig.Expanded(l.YAML)
+	if root == nil {
+		var doc yaml.Node // a key that is there twice is no reason to lose the others
+		if err := yaml.NewDecoder(bytes.NewReader(l.YAML)).Decode(&doc); err != nil || doc.Kind != yaml.DocumentNode || doc.Content[0].Kind != yaml.MappingNode {
+			return nil
+		}
+		root = doc.Content[0]
 	}
 	var out []cloudconfig.Layer
 	for i := 0; i+1 < len(root.Content); i += 2 {

@@ -253,6 +253,17 @@ hostname: box
 	}
 }
 
+func TestAKeyThatIsWrongTakesNoAliasWithIt(t *testing.T) {
+	m := newMachine(t, debian)
+	c, err := m.ReadConfig("user-data", []byte("x-common: &p {permissions: '0600'}\nwrite_files: [{<<: *p, path: /a, content: a}]\nhostname: &h box\nfqdn: *h\n"))
+	if err == nil || !strings.Contains(err.Error(), "x-common") {
+		t.Errorf("ReadConfig() = %v, want x-common named", err)
+	}
+	if len(c.WriteFiles) != 1 || c.WriteFiles[0].Permissions != 0o600 || c.FQDN != "box" {
+		t.Errorf("files %v, fqdn %q; want what the aliases stand for", c.WriteFiles, c.FQDN)
+	}
+}
+
 func TestADeviceWithoutADirectoryTakesItsLinesBack(t *testing.T) {
 	for _, last := range []string{"[/dev/vdb]", "[/dev/vdb, null]", "[/dev/vdb, None]"} {
 		m := newMachine(t, plus(map[string]string{"dev/vdb": "", "dev/vdc": ""}))
