@@ -11,7 +11,7 @@ type Access struct {
 
 	// SSHAuthorizedKeys may log in as the default user. The lists of all layers
 	// add up.
-	SSHAuthorizedKeys []string `yaml:"ssh_authorized_keys" merge:"append"`
+	SSHAuthorizedKeys StringList `yaml:"ssh_authorized_keys" merge:"append"`
 	// SSHImportID are accounts whose public keys may log in: gh:NAME, lp:NAME.
 	SSHImportID []string `yaml:"ssh_import_id"`
 	// SSHKeys are host keys: rsa_private, rsa_public, rsa_certificate and the
@@ -129,7 +129,7 @@ type User struct {
 	// closed.
 	Inactive string `yaml:"inactive"`
 	// SSHAuthorizedKeys may log in as this user.
-	SSHAuthorizedKeys []string `yaml:"ssh_authorized_keys"`
+	SSHAuthorizedKeys StringList `yaml:"ssh_authorized_keys"`
 	// SSHImportID are accounts whose public keys may log in: gh:NAME, lp:NAME.
 	SSHImportID []string `yaml:"ssh_import_id"`
 	// SSHRedirectUser refuses ssh and names the default user instead.

@@ -40,7 +40,7 @@ rancher:
 	if d := c.Rancher.Docker; d.Debug == nil || *d.Debug || d.LiveRestore == nil || !*d.LiveRestore || d.Restart != nil {
 		t.Errorf("tri-states of docker: %+v", d)
 	}
-	if diff := cmp.Diff([]string{"k1", "k2", "k3"}, c.SSHAuthorizedKeys); diff != "" {
+	if diff := cmp.Diff(StringList{"k1", "k2", "k3"}, c.SSHAuthorizedKeys); diff != "" {
 		t.Error("keys do not add up:", diff)
 	}
 	if diff := cmp.Diff([]string{"c"}, c.Rancher.Modules); diff != "" {

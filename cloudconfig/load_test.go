@@ -49,7 +49,7 @@ func TestLoadReadsTheSixLayersInOrder(t *testing.T) {
 	if got := c.Rancher.Console + c.Hostname + c.Rancher.ResizeDevice; got != "cmdcmdhost/dev/local" {
 		t.Errorf("console, hostname, resize_device = %q", got)
 	}
-	if diff := cmp.Diff([]string{"user", "meta"}, c.SSHAuthorizedKeys); diff != "" {
+	if diff := cmp.Diff(StringList{"user", "meta"}, c.SSHAuthorizedKeys); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(StringList{"/dev/sda", "/dev/vda"}, c.Rancher.State.Autoformat); diff != "" {

@@ -264,6 +264,22 @@ func TestAKeyThatIsWrongTakesNoAliasWithIt(t *testing.T) {
 	}
 }
 
+func TestOneKeyIsAsGoodAsAListOfOne(t *testing.T) {
+	m := newMachine(t, debian)
+	c, err := m.ReadConfig("user-data", []byte("ssh_authorized_keys: "+testKey+"\nusers: [default, {name: ann, ssh_authorized_keys: "+testKey+"}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), m.Target, c, Options{Only: []string{"users", "ssh_keys"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ann", "debian"} {
+		if got := readIf(m, "home/"+name+"/.ssh/authorized_keys"); !strings.Contains(got, testKey) {
+			t.Errorf("%s cannot log in: %q", name, got)
+		}
+	}
+}
+
 func TestADeviceWithoutADirectoryTakesItsLinesBack(t *testing.T) {
 	for _, last := range []string{"[/dev/vdb]", "[/dev/vdb, null]", "[/dev/vdb, None]"} {
 		m := newMachine(t, plus(map[string]string{"dev/vdb": "", "dev/vdc": ""}))
