@@ -289,8 +289,21 @@ func (t *Target) makeFS(ctx context.Context, c *cloudconfig.Config, fs cloudconf
 		if !fs.Overwrite && (fs.ReplaceFS == "" || fs.ReplaceFS != info.FSType) {
 			return fmt.Errorf("there is a file system (%s), and overwrite is not set: left alone", info.FSType)
 		}
+	} else if !fs.Overwrite && divided(t.host(dev)) {
+		return errors.New("the disk has partitions, and overwrite is not set: left alone")
 	}
 	return t.Do(t.Command(ctx, mkfs(dev, fs)...))
+}
+
+// divided says whether a disk has partitions: what is in them is somebody's.
+func divided(dev string) bool {
+	f, g, err := disk.Open(dev)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	_, parts, err := disk.Read(f, g)
+	return err == nil && len(parts) > 0
 }
 
 // mkfs is the command that makes a file system.

@@ -197,6 +197,23 @@ func TestADiskWithSomethingOnItIsLeftAloneUnlessToldOtherwise(t *testing.T) {
 	if b, err := os.ReadFile(img); err != nil || string(b[512:520]) != "EFI PART" {
 		t.Errorf("no table was written: %q, %v", b[512:520], err)
 	}
+	// A file system over all of the disk would take its partitions away.
+	if err := os.MkdirAll(m.host("/dev"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(img, m.host("/dev/vdb")); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		more string
+		ran  int
+	}{{"", 0}, {", overwrite: true", 1}} {
+		m.ran = nil
+		_, err := m.run(t, "fs_setup: [{device: /dev/vdb, filesystem: odd, cmd: [sh, -c, mk]"+row.more+"}]", "fs_setup")
+		if len(m.ran) != row.ran || (err == nil) != (row.ran > 0) {
+			t.Errorf("a disk with partitions%s: ran %q, %v", row.more, m.ran, err)
+		}
+	}
 }
 
 func TestWhatNothingActsOnIsSaidAndNotSilence(t *testing.T) {
