@@ -28,7 +28,9 @@ func Config(ctx context.Context, t *Target, c *cloudconfig.Config, o Options) (*
 }
 
 func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error, o Options) (*Report, error) {
-	status, _, err := state.LoadStatus(t.Tree)
+	status, told, err := state.LoadStatus(t.Tree)
+	// One applier that a person runs again does not tell anew how the boot went.
+	silent := told && len(o.Only) > 0
 	errs := []error{err, cerr}
 	whole := &Report{Version: 1, InstanceID: t.InstanceID, Results: []Result{}}
 	lerr := t.openLedger()
@@ -45,7 +47,10 @@ func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error,
 		if len(o.Phases) > 0 && !slices.Contains(o.Phases, p) {
 			continue
 		}
-		r, err := t.phase(ctx, c, status, p, o)
+		if !t.Tree.Planned() && !silent {
+			errs = append(errs, t.begin(status, p))
+		}
+		r, err := t.phase(ctx, c, p, o)
 		whole.Results = append(whole.Results, r.Results...)
 		errs = append(errs, err)
 		if t.Tree.Planned() {
@@ -54,6 +59,10 @@ func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error,
 		lines, warnings := r.Problems(p)
 		if cerr != nil && p == firstOf(o.Phases) {
 			lines = append(strings.Split(cerr.Error(), "\n"), lines...)
+		}
+		if silent {
+			errs = append(errs, t.quietly(func() error { return state.Append(t.Tree, r.Events()) }))
+			continue
 		}
 		errs = append(errs, t.quietly(func() error {
 			return errors.Join(status.End(t.Tree, stageOf(p), t.Now(), lines, append(r.warnings, warnings...)), state.Append(t.Tree, r.Events()))
@@ -70,11 +79,8 @@ func (t *Target) machine(ctx context.Context, c *cloudconfig.Config, cerr error,
 }
 
 // phase is one part of the run: told, and with its output where it belongs.
-func (t *Target) phase(ctx context.Context, c *cloudconfig.Config, status *state.Status, p Phase, o Options) (*Report, error) {
+func (t *Target) phase(ctx context.Context, c *cloudconfig.Config, p Phase, o Options) (*Report, error) {
 	var errs []error
-	if !t.Tree.Planned() {
-		errs = append(errs, t.begin(status, p))
-	}
 	if p == PreConsole {
 		errs = append(errs, t.tellSaved())
 	}

@@ -68,6 +68,23 @@ func stable(all map[string]string) map[string]string {
 	return all
 }
 
+func TestOneApplierThatIsRunAgainLeavesWhatTheBootWas(t *testing.T) {
+	m := newMachine(t, debian)
+	if _, err := Config(t.Context(), m.Target, config(t, "timezone: Nowhere/Atlantis\nhostname: box\n"), Options{}); err == nil {
+		t.Fatal("the timezone was taken")
+	}
+	if _, err := Config(t.Context(), m.Target, config(t, "hostname: other\n"), Options{Only: []string{"hostname"}, Again: true}); err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := state.LoadStatus(m.Tree)
+	if err != nil || s.State() != state.Failed || len(s.Errors()) != 1 {
+		t.Errorf("the boot is %q with %q, %v; want its error kept", s.State(), s.Errors(), err)
+	}
+	if m.read(t, "etc/hostname") != "other\n" {
+		t.Error("the applier did not run")
+	}
+}
+
 func TestPowerStateWaitsUntilAllIsRecorded(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
