@@ -151,10 +151,10 @@ func upstreamModules(p Programs) *cobra.Command {
 
 // upstreamNames are our appliers for upstream's names of modules.
 var upstreamNames = map[string]string{
-	"users_groups": "users", "set_passwords": "passwords", "ssh": "ssh_host_keys,ssh_keys,sshd", "set_hostname": "hostname",
+	"users_groups": "users", "set_passwords": "passwords,sshd", "ssh": "ssh_host_keys,ssh_keys,sshd", "set_hostname": "hostname",
 	"update_hostname": "hostname", "update_etc_hosts": "etc_hosts", "growpart": "resize", "resizefs": "resize",
 	"power_state_change": "power_state", "scripts_user": "scripts_user,runcmd", "disk_setup": "disk_setup,fs_setup",
-	"ssh_authkey_fingerprints": "authkey_fingerprints",
+	"ssh_authkey_fingerprints": "authkey_fingerprints", "install_hotplug": "hotplug",
 }
 
 func upstreamSingle(p Programs) *cobra.Command {

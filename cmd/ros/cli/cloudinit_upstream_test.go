@@ -112,6 +112,19 @@ func TestCallersMayAskForDebuggingAnywhere(t *testing.T) {
 	}
 }
 
+func TestAModuleIsAllThatUpstreamsDoes(t *testing.T) {
+	got := ""
+	p := Programs{Execute: func(_ context.Context, args []string) int {
+		got = strings.Join(args, " ")
+		return 0
+	}}
+	for name, want := range map[string]string{"cc_set_passwords": "passwords,sshd", "ssh": "ssh_host_keys,ssh_keys,sshd", "install-hotplug": "hotplug", "cc_ntp": "ntp"} {
+		if _, err := upstream(t, p, "single", "--name", name, "--frequency", "always"); err != nil || got != "-only "+want+" -again" {
+			t.Errorf("single %s runs %q, %v; want %s", name, got, err, want)
+		}
+	}
+}
+
 func TestAModuleThatIsNotThereIsAnError(t *testing.T) {
 	_, err := upstream(t, Programs{}, "single", "--name", "cc_write_file")
 	if err == nil || !strings.Contains(err.Error(), "did you mean write_files") {
