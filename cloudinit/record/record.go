@@ -26,6 +26,7 @@ import (
 	"sync"
 	"time"
 
+	"rancheros/cloudinit/state"
 	"rancheros/datasources"
 )
 
@@ -198,7 +199,7 @@ func (t *transport) clean() {
 		e.Body = cleanBody(e.URL, e.Body)
 		e.Header = e.Header.Clone()
 		for k := range e.Header {
-			if secretWord(k) || k == "Set-Cookie" {
+			if state.SecretKey(k) || k == "Set-Cookie" {
 				e.Header[k] = []string{removed}
 			}
 		}
@@ -217,7 +218,7 @@ func cleanBody(name string, b []byte) []byte {
 	if base := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(path.Base(short))); strings.HasPrefix(base, "userdata") || strings.HasPrefix(base, "vendordata") {
 		return []byte("#cloud-config\n# " + removed + "\n")
 	}
-	if secretWord(path.Base(short)) || strings.Contains(short, "security-credentials/") || strings.HasSuffix(short, "/api/token") {
+	if state.SecretKey(path.Base(short)) || strings.Contains(short, "security-credentials/") || strings.HasSuffix(short, "/api/token") {
 		return []byte(removed)
 	}
 	var doc any
@@ -238,7 +239,7 @@ func cleanJSON(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k := range v {
-			if _, isText := v[k].(string); isText && secretWord(k) {
+			if _, isText := v[k].(string); isText && state.SecretKey(k) {
 				v[k] = removed
 				continue
 			}
@@ -250,19 +251,4 @@ func cleanJSON(v any) any {
 		}
 	}
 	return v
-}
-
-// secretWord says whether a key or the name of a file means a secret. What
-// people put into user-data is theirs.
-func secretWord(s string) bool {
-	s = strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(s))
-	if strings.Contains(s, "public") {
-		return false
-	}
-	for _, w := range []string{"userdata", "vendordata", "customdata", "password", "passwd", "adminpass", "secret", "token", "privatekey", "randomseed", "startupscript", "credential"} {
-		if strings.Contains(s, w) {
-			return true
-		}
-	}
-	return false
 }

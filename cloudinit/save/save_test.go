@@ -150,6 +150,20 @@ func TestBrokenUserDataStillLetsPeopleIn(t *testing.T) {
 	}
 }
 
+func TestSecretsOfMetadataAreRootsToRead(t *testing.T) {
+	dir := root(t, debian)
+	answer := instance("i-1", "")
+	answer.Metadata = map[string]any{"admin_pass": "hunter2", "name": "box", "nested": map[string]any{"randomSeed": "hunter3"}, "public_keys": map[string]any{"token": "k"}}
+	run(t, dir, &cloud{answer: answer})
+	open, full := read(t, dir, state.InstanceData), read(t, dir, state.InstanceDataFull)
+	if strings.Contains(open, "hunter") || !strings.Contains(open, `"name": "box"`) {
+		t.Errorf("instance-data.json shows everybody\n%s", open)
+	}
+	if !strings.Contains(full, "hunter2") || !strings.Contains(full, "hunter3") {
+		t.Errorf("root cannot see it\n%s", full)
+	}
+}
+
 func TestConsumersFindWhatUpstreamWrites(t *testing.T) {
 	dir := root(t, debian)
 	run(t, dir, &cloud{answer: instance("i-1", "#cloud-config\npassword: hunter2\n")})

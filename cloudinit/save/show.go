@@ -178,12 +178,7 @@ func isSensitive(key, at string) bool {
 			return true
 		}
 	}
-	for _, word := range []string{"password", "passwd", "secret", "private_key", "token", "random_seed"} {
-		if strings.Contains(low, word) {
-			return true
-		}
-	}
-	return false
+	return state.SecretKey(key)
 }
 
 func orNil(s string) any {
