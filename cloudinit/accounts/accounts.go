@@ -22,6 +22,9 @@ const (
 
 	firstID, lastID       = 1000, 59999
 	firstSystem, lastSyst = 100, 999
+	// maxID is the greatest number that the kernel takes; it reads a greater one
+	// as a smaller, 1<<32 as root's.
+	maxID = 1<<32 - 2
 )
 
 // A User is one line of passwd.

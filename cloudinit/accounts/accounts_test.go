@@ -73,11 +73,16 @@ func TestNamesAndFieldsCannotBreakOut(t *testing.T) {
 	_, db, _ := machine(t)
 	for _, u := range []User{
 		{Name: "a:b"}, {Name: "a\nb"}, {Name: "-a"}, {Name: ""}, {Name: strings.Repeat("x", 33)},
-		{Name: "ok", Gecos: "x:0:0"}, {Name: "ok", Home: "/h\nroot2:x:0:0"}, {Name: "ok", Shell: "/bin/sh\n"},
+		{Name: "ok", Home: "home/ok"}, {Name: "ok", Gecos: "x:0:0"}, {Name: "ok", Home: "/h\nroot2:x:0:0"}, {Name: "ok", Shell: "/bin/sh\n"},
 	} {
 		u.UID, u.GID = -1, -1
 		if _, _, err := db.AddUser(NewUser{User: u}, day); err == nil {
 			t.Errorf("AddUser(%+v) was taken", u)
+		}
+	}
+	for _, uid := range []int{1 << 32, 1<<32 - 1} {
+		if _, _, err := db.AddUser(NewUser{User: User{Name: "ok", UID: uid, GID: -1}}, day); err == nil {
+			t.Errorf("uid %d was taken, which is root's or nobody's to the kernel", uid)
 		}
 	}
 	if err := db.SetHash("old", "x:0", day); err == nil || strings.Contains(err.Error(), "x:0") {

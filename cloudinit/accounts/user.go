@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,12 @@ func (d *DB) AddUser(n NewUser, today time.Time) (User, bool, error) {
 	u := n.User
 	if u.Home == "" {
 		u.Home = "/home/" + u.Name
+	}
+	switch {
+	case !path.IsAbs(u.Home):
+		return User{}, false, fmt.Errorf("user %s: home %q must begin with a slash", u.Name, u.Home)
+	case int64(u.UID) > maxID:
+		return User{}, false, fmt.Errorf("user %s: uid %d is greater than %d", u.Name, u.UID, int64(maxID))
 	}
 	// A group of that name that a power cut left without its user keeps its
 	// number for both.
