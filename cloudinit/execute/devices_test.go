@@ -47,7 +47,7 @@ func TestAutoSwapSuitsMemoryAndDisk(t *testing.T) {
 
 func TestASwapFileIsMadeWhereUpstreamMakesIt(t *testing.T) {
 	for _, row := range []struct{ config, file string }{
-		{"swap: {size: 1M}", "swap.img"}, {"swap: {filename: /var/s, size: 1048576}", "var/s"}, {"swap: {filename: /var/s}", ""}, {"swap: {filename: /var/s, size: 0}", ""},
+		{"swap: {size: 1M}", "swap.img"}, {"swap: {filename: /var/s, size: 1048576}", "var/s"}, {"swap: {filename: s, size: 1M}", "s"}, {"swap: {filename: /var/s}", ""}, {"swap: {filename: /var/s, size: 0}", ""},
 	} {
 		m := newMachine(t, debian)
 		if _, err := Run(t.Context(), m.Target, config(t, row.config), Options{Only: []string{"mounts"}}); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,7 @@ func (t *Target) swapFile(s cloudconfig.Swap) (fsLine, bool, error) {
 	if s.Filename == "" {
 		s.Filename = defaultSwap
 	}
+	s.Filename = path.Join("/", s.Filename)
 	l := fsLine{s.Filename, "none", "swap", "sw", "0", "0"}
 	if t.Tree.Exists(s.Filename) {
 		return l, true, nil
