@@ -210,6 +210,14 @@ func TestHostKeysAndCertificatesThatAreGivenAreTheOnlyOnes(t *testing.T) {
 	}
 }
 
+func TestKeysOfDSAAreNoReasonToFail(t *testing.T) {
+	m := newMachine(t, debian)
+	r, err := m.run(t, "ssh_genkeytypes: [dsa, ed25519]", "ssh_host_keys")
+	if err != nil || len(resultNamed(r, "ssh_host_keys").Warnings) > 0 || !exists(m, "etc/ssh/ssh_host_ed25519_key") || exists(m, "etc/ssh/ssh_host_dsa_key") {
+		t.Errorf("ssh_host_keys = %+v, %v; want ed25519 alone", resultNamed(r, "ssh_host_keys"), err)
+	}
+}
+
 func TestAHostKeyWithoutItsPublicHalfGetsOne(t *testing.T) {
 	for _, kind := range []string{"ed25519", "ecdsa", "rsa"} {
 		private, public, err := HostKey(kind, "c")
