@@ -18,22 +18,24 @@ const sudoers = "/etc/sudoers.d/90-cloud-init-users"
 // writeSudo writes the sudo rules of all users into one file.
 func (t *Target) writeSudo(all []cloudconfig.User) error {
 	var b strings.Builder
+	var errs []error
 	for _, u := range all {
 		for _, rule := range u.Sudo {
 			if strings.ContainsAny(rule, "\n\r\x00") {
-				return fmt.Errorf("user %s: sudo: a rule is one line", u.Name)
+				errs = append(errs, fmt.Errorf("user %s: sudo: a rule is one line", u.Name))
+				continue
 			}
 			fmt.Fprintf(&b, "%s %s\n", u.Name, rule)
 		}
 	}
 	if b.Len() == 0 {
 		_, err := t.Tree.Remove(sudoers)
-		return err
+		return errors.Join(append(errs, err)...)
 	}
 	if err := t.includeSudoers(); err != nil {
-		return err
+		return errors.Join(append(errs, err)...)
 	}
-	return t.write(sudoers, "# Written from users in the cloud-config.\n"+b.String(), 0o440)
+	return errors.Join(append(errs, t.write(sudoers, "# Written from users in the cloud-config.\n"+b.String(), 0o440))...)
 }
 
 // includeSudoers makes sudo read our file, where its own config does not.
@@ -65,23 +67,24 @@ const (
 // writeDoas does the same for doas.
 func (t *Target) writeDoas(all []cloudconfig.User) error {
 	var rules []string
+	var errs []error
 	for _, u := range all {
 		for _, rule := range u.Doas {
 			if rule = oneLine(rule); !slices.Contains(strings.Fields(rule), u.Name) {
-				return fmt.Errorf("user %s: doas: the rule %q is for somebody else", u.Name, rule)
+				errs = append(errs, fmt.Errorf("user %s: doas: the rule %q is for somebody else", u.Name, rule))
+				continue
 			}
 			rules = append(rules, rule)
 		}
 	}
 	have, err := t.Tree.ReadFile(doasConf)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return errors.Join(append(errs, err)...)
 	}
-	text := blockOf(string(have), doasBegin, doasEnd, rules)
-	if text == string(have) {
-		return nil
+	if text := blockOf(string(have), doasBegin, doasEnd, rules); text != string(have) {
+		errs = append(errs, t.write(doasConf, text, 0o440))
 	}
-	return t.write(doasConf, text, 0o440)
+	return errors.Join(errs...)
 }
 
 // seLinux maps logins to the users of SELinux that the config names, where the

@@ -142,6 +142,10 @@ func TestAUserThatCannotBeIsNamedAndTheOthersAreMade(t *testing.T) {
 		{"{snapuser: joe@example.com}", "snapuser"},
 		{"{name: red, ssh_redirect_user: true, ssh_authorized_keys: ['" + testKey + "']}", "ssh_redirect_user"},
 		{"{name: red, doas: [permit root]}", "for somebody else"},
+		{"{name: red, sudo: [\"ALL=(ALL) ALL\\nann ALL=(ALL) ALL\"]}", "one line"},
+		{"{name: red, groups: ['a:b', sudo]}", "a:b"},
+		{"{name: red, uid: 4294967296}", "4294967296"},
+		{"{name: red, homedir: home/red}", "slash"},
 		{"{name: 'a b'}", "is no name"},
 	} {
 		m := newMachine(t, debian)
@@ -151,6 +155,12 @@ func TestAUserThatCannotBeIsNamedAndTheOthersAreMade(t *testing.T) {
 		}
 		if _, there := m.account(t, "ann"); !there {
 			t.Errorf("%s: ann was not made", row.entry)
+		}
+		if got := readIf(m, "etc/sudoers.d/90-cloud-init-users"); !strings.Contains(got, "debian ALL=(ALL) NOPASSWD:ALL\n") || strings.Contains(got, "ann") {
+			t.Errorf("%s: sudo for %q, want it for the default user alone", row.entry, got)
+		}
+		if strings.Contains(row.entry, "groups") && !strings.Contains(m.read(t, "etc/group"), "sudo:x:27:debian,red") {
+			t.Errorf("%s: the group that is right was left out", row.entry)
 		}
 	}
 }

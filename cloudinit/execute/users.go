@@ -164,12 +164,8 @@ func users(ctx context.Context, t *Target, c *cloudconfig.Config) error {
 		}
 		_, there := db.User(u.Name)
 		fresh[u.Name] = !there
-		a, err := t.account(db, u, t.passwordNames(c, def))
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if !u.NoCreateHome && !u.System {
+		errs = append(errs, t.account(db, u, t.passwordNames(c, def)))
+		if a, ok := db.User(u.Name); ok && !u.NoCreateHome && !u.System {
 			made = append(made, a)
 		}
 	}
@@ -209,7 +205,7 @@ func (t *Target) checkUser(u cloudconfig.User, def *cloudconfig.User) error {
 }
 
 // account makes one account, or brings the one that is there up to date.
-func (t *Target) account(db *accounts.DB, u cloudconfig.User, hasPassword map[string]bool) (accounts.User, error) {
+func (t *Target) account(db *accounts.DB, u cloudconfig.User, hasPassword map[string]bool) error {
 	n := accounts.NewUser{System: u.System, NoGroup: u.NoUserGroup}
 	n.User = accounts.User{Name: u.Name, Gecos: u.Gecos, Home: u.HomeDir, Shell: u.Shell, UID: -1, GID: -1}
 	if n.Shell == "" {
@@ -224,38 +220,39 @@ func (t *Target) account(db *accounts.DB, u cloudconfig.User, hasPassword map[st
 	if u.PrimaryGroup != "" {
 		gid, ok := db.Group(u.PrimaryGroup)
 		if !ok && !makeGroups {
-			return n.User, fmt.Errorf("user %s: there is no group %q", u.Name, u.PrimaryGroup)
+			return fmt.Errorf("user %s: there is no group %q", u.Name, u.PrimaryGroup)
 		}
 		if !ok {
 			var err error
 			if gid, err = db.AddGroup(u.PrimaryGroup, -1, u.System); err != nil {
-				return n.User, err
+				return err
 			}
 		}
 		n.GID = gid
 	}
 	a, made, err := db.AddUser(n, t.Now())
 	if err != nil {
-		return a, err
+		return err
 	}
 	if made && !u.System {
 		// Services may depend on a system account: it is nobody's login.
 		t.ownsUser(a.Name, a.UID)
 	}
+	var errs []error
 	for _, g := range u.Groups {
-		if _, ok := db.Group(g); !ok {
-			if !makeGroups {
+		_, there := db.Group(g)
+		if !there && !makeGroups {
+			continue
+		}
+		if !there {
+			if _, err := db.AddGroup(g, -1, u.System); err != nil {
+				errs = append(errs, fmt.Errorf("user %s: %w", u.Name, err))
 				continue
 			}
-			if _, err := db.AddGroup(g, -1, u.System); err != nil {
-				return a, fmt.Errorf("user %s: %w", u.Name, err)
-			}
 		}
-		if err := db.Join(u.Name, g); err != nil {
-			return a, err
-		}
+		errs = append(errs, db.Join(u.Name, g))
 	}
-	return a, t.password(db, u, made, hasPassword[u.Name])
+	return errors.Join(append(errs, t.password(db, u, made, hasPassword[u.Name]))...)
 }
 
 // uidOfHome is the owner of a home that is there already: it belonged to this
