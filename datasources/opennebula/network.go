@@ -1,33 +1,43 @@
 package opennebula
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"rancheros/cloudconfig/network"
 	"rancheros/datasources"
 	"rancheros/datasources/internal/wire"
 )
 
-// networkOf makes a config of the ETHn_* variables; nil when there are none.
+// ethVariable names a link and what it says of it. Contexts before 4.14 have no
+// hardware addresses: their ETH0 is the machine's eth0.
+var ethVariable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(ETH[0-9]+)_(MAC|METHOD|IP.*)$`) })
+
+// networkOf makes a config of the ETHn_* variables. It is nil when they give no
+// address and no method, which leaves links to DHCP.
 func networkOf(h *datasources.Host, vars map[string]string) (*network.Config, error) {
 	var names []string
+	said := false
 	for k := range vars {
-		name, ok := strings.CutSuffix(k, "_MAC")
-		if digits := strings.TrimPrefix(name, "ETH"); ok && strings.HasPrefix(name, "ETH") && isNumber(digits) {
-			names = append(names, name)
+		m := ethVariable().FindStringSubmatch(k)
+		if m == nil {
+			continue
+		}
+		said = said || m[2] != "MAC"
+		if !slices.Contains(names, m[1]) {
+			names = append(names, m[1])
 		}
 	}
 	slices.SortFunc(names, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(a) - len(b)
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 	})
-	if len(names) == 0 {
+	if !said {
 		return nil, nil
 	}
 	// DNS without a link is everyone's.
@@ -43,11 +53,6 @@ func networkOf(h *datasources.Host, vars map[string]string) (*network.Config, er
 	return c, nil
 }
 
-func isNumber(s string) bool {
-	_, err := strconv.Atoi(s)
-	return err == nil
-}
-
 // An eth is the variables of one link.
 type eth struct {
 	vars map[string]string
@@ -56,8 +61,21 @@ type eth struct {
 
 func (e eth) get(key string) string { return strings.TrimSpace(e.vars[e.name+"_"+key]) }
 
+// mac is the link's hardware address, "" when nobody knows it.
+func (e eth) mac(h *datasources.Host) string {
+	if mac := e.get("MAC"); mac != "" {
+		return mac
+	}
+	for _, l := range h.Links {
+		if l.Name == strings.ToLower(e.name) {
+			return l.MAC
+		}
+	}
+	return ""
+}
+
 func (e eth) link(h *datasources.Host) (network.Link, error) {
-	l := wire.Link(h, e.get("MAC"), strings.ToLower(e.name))
+	l := wire.Link(h, e.mac(h), strings.ToLower(e.name))
 	switch e.get("METHOD") {
 	case "dhcp":
 		l.DHCP4 = true
@@ -102,7 +120,7 @@ func (e eth) fail(key string, err error) error { return fmt.Errorf("%s_%s: %w", 
 func (e eth) address4(l *network.Link) error {
 	ip := e.get("IP")
 	if ip == "" && !l.DHCP4 {
-		ip = fromMAC(e.get("MAC"))
+		ip = fromMAC(l.Match.MAC)
 	}
 	if ip == "" {
 		return nil
@@ -120,7 +138,7 @@ func (e eth) address4(l *network.Link) error {
 }
 
 func fromMAC(mac string) string {
-	parts := strings.Split(wire.MAC(mac), ":")
+	parts := strings.Split(mac, ":")
 	if len(parts) != 6 {
 		return ""
 	}

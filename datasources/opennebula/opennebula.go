@@ -137,11 +137,7 @@ func parse(h *datasources.Host, text []byte) (*datasources.Instance, error) {
 		in.UserData = []byte(data)
 		// An encoding that is not known is that of what is inside.
 		if enc == "base64" {
-			b, err := wire.Base64([]byte(data))
-			if err != nil {
-				return nil, fmt.Errorf("USER_DATA: %w", err)
-			}
-			in.UserData = b
+			in.UserData = wire.UserBase64(in, []byte(data), "USER_DATA")
 		}
 	}
 	wire.Doc(md).Drop("USER_DATA", "USERDATA")

@@ -80,3 +80,31 @@ func TestContextWithoutPasswordInMetadata(t *testing.T) {
 		t.Errorf("parse() = %+v, %v, want the password as a secret only", in, err)
 	}
 }
+
+func TestContextsWithoutHardwareAddressesNameLinks(t *testing.T) {
+	h := &datasources.Host{Root: fstest.MapFS{}, Facts: datasources.Facts{Links: []datasources.HostLink{{Name: "eth0", MAC: "02:00:0a:12:01:01"}}}}
+	in, err := parse(h, []byte("ETH0_IP='192.0.2.3'\nETH0_GATEWAY='192.0.2.1'\nETH1_IP='198.51.100.3'\nETH1_MASK='255.255.0.0'"))
+	if err != nil || in.Network == nil || len(in.Network.Links) != 2 {
+		t.Fatalf("parse() = %+v, %v, want two links", in, err)
+	}
+	for i, want := range []struct{ id, mac, addr string }{{"eth0", "02:00:0a:12:01:01", "192.0.2.3/24"}, {"eth1", "", "198.51.100.3/16"}} {
+		l := in.Network.Links[i]
+		if l.ID != want.id || l.Match.MAC != want.mac || len(l.Addresses) != 1 || l.Addresses[0].String() != want.addr {
+			t.Errorf("link %d is %+v, want %+v", i, l, want)
+		}
+	}
+}
+
+func TestALinkOfWhichNothingIsSaidIsLeftToDHCP(t *testing.T) {
+	in, err := parse(&datasources.Host{Root: fstest.MapFS{}}, []byte("ETH0_MAC='02:00:0a:12:01:01'\nETH0_DNS='192.0.2.53'"))
+	if err != nil || in.Network != nil {
+		t.Errorf("parse() = %+v, %v, want no network config", in.Network, err)
+	}
+}
+
+func TestUserDataThatIsNoBase64CostsOnlyItself(t *testing.T) {
+	in, err := parse(&datasources.Host{Root: fstest.MapFS{}}, []byte("SSH_KEY='ssh-ed25519 AAAA'\nUSER_DATA='%'\nUSERDATA_ENCODING='base64'"))
+	if err != nil || in.UserData != nil || len(in.PublicKeys) != 1 || len(in.Problems) != 1 {
+		t.Errorf("parse() = %+v, %v, want the key, a problem and no user-data", in, err)
+	}
+}

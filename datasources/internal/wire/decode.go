@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"rancheros/datasources"
 )
 
 // MaxData is the most that user-data, vendor-data or metadata may unpack to.
@@ -55,6 +57,21 @@ func Base64(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("decode base64: %w", err)
 	}
 	return out[:n], nil
+}
+
+// UserBase64 decodes user-data that from says is base64. Data that is not is left
+// out and is one of in.Problems: it must not cost the keys and the name that let
+// a person in to mend it.
+func UserBase64(in *datasources.Instance, b []byte, from string) []byte {
+	out, err := Base64(b)
+	if err != nil {
+		in.Problems = append(in.Problems, fmt.Sprintf("%s: %v", from, err))
+		return nil
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
 }
 
 // MaybeBase64 decodes b if it can only be base64 of something: clouds that let
