@@ -152,7 +152,17 @@ type Instance struct {
 	Drive string `json:"drive,omitempty"`
 	// Metadata is the datasource's own document, for instance-data.json.
 	Metadata map[string]any `json:"metadata,omitempty"`
-	// Problems are parts of the network config that make no sense and were left
-	// out, as a person would say it.
+	// Problems are parts that make no sense and were left out, as a person would
+	// say it.
 	Problems []string `json:"problems,omitempty"`
+}
+
+// SetNetwork takes over a network config, or says what is wrong with it: a
+// machine with DHCP on its first link and its owner's keys can be mended.
+func (in *Instance) SetNetwork(c *network.Config, err error) {
+	if err != nil {
+		in.Problems = append(in.Problems, err.Error())
+		return
+	}
+	in.Network = c
 }

@@ -47,7 +47,7 @@ type Document struct {
 	// Metadata is the datasource's own document; values of keys that look like
 	// secrets are left out.
 	Metadata map[string]any `json:"metadata,omitempty"`
-	// Problems are parts of the network config that were left out.
+	// Problems are parts that were left out.
 	Problems []string `json:"problems,omitempty"`
 }
 

@@ -101,12 +101,7 @@ func parse(instance, user []byte) (*datasources.Instance, error) {
 	if in.ID == "" {
 		return nil, fmt.Errorf("id: %w", wire.ErrMissing)
 	}
-	if in.UserData, err = wire.Base64(user); err != nil {
-		return nil, fmt.Errorf("user-data: %w", err)
-	}
-	if len(in.UserData) == 0 {
-		in.UserData = nil
-	}
+	in.UserData = wire.UserBase64(in, user, "user-data")
 	return in, nil
 }
 

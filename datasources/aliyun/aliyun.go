@@ -117,10 +117,6 @@ func parse(h *datasources.Host, md wire.Doc) (*datasources.Instance, error) {
 	if in.ID == "" && in.Hostname == "" {
 		return nil, fmt.Errorf("instance-id: %w", wire.ErrMissing)
 	}
-	c, err := networkOf(h, md)
-	if err != nil {
-		return nil, err
-	}
-	in.Network = c
+	in.SetNetwork(networkOf(h, md))
 	return in, nil
 }

@@ -76,16 +76,13 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		}
 		where = "imds (reprovisiondata)"
 	}
-	in, err := instance(env.Host, ovf, doc)
-	if err != nil {
-		return nil, err
-	}
+	in := instance(env.Host, ovf, doc)
 	in.Subplatform = where
 	return in, nil
 }
 
 // instance puts together what the two sources say; either may be nil.
-func instance(h *datasources.Host, ovf *environment, doc *document) (*datasources.Instance, error) {
+func instance(h *datasources.Host, ovf *environment, doc *document) *datasources.Instance {
 	if ovf == nil {
 		ovf = &environment{}
 	}
@@ -104,9 +101,7 @@ func instance(h *datasources.Host, ovf *environment, doc *document) (*datasource
 		in.Password = ""
 	}
 	if doc != nil {
-		if err := merge(h, in, doc); err != nil {
-			return nil, err
-		}
+		merge(h, in, doc)
 	}
 	in.ID = instanceID(h, doc)
 	if len(in.UserData) == 0 {
@@ -114,13 +109,13 @@ func instance(h *datasources.Host, ovf *environment, doc *document) (*datasource
 	}
 	in.Metadata["instance-id"] = in.ID
 	in.Metadata["local-hostname"] = in.Hostname
-	return in, nil
+	return in
 }
 
 // merge lets IMDS speak: it beats the drive, which a captured or swapped OS
 // disk may have kept from an older machine, but for custom data, which IMDS
 // does not have.
-func merge(h *datasources.Host, in *datasources.Instance, doc *document) error {
+func merge(h *datasources.Host, in *datasources.Instance, doc *document) {
 	c := doc.Compute
 	if name := wire.Hostname(c.OSProfile.ComputerName); name != "" {
 		in.Hostname = name
@@ -141,11 +136,7 @@ func merge(h *datasources.Host, in *datasources.Instance, doc *document) error {
 		in.PublicKeys = keys
 	}
 	if len(in.UserData) == 0 {
-		b, err := wire.Base64([]byte(c.UserData))
-		if err != nil { // no reason to do without the rest
-			in.Problems = append(in.Problems, fmt.Sprintf("IMDS compute.userData: %v", err))
-		}
-		in.UserData = b
+		in.UserData = wire.UserBase64(in, []byte(c.UserData), "IMDS compute.userData")
 	}
 	if len(in.UserData) == 0 && c.CustomData != "" {
 		if b, err := base64.StdEncoding.DecodeString(c.CustomData); err == nil {
@@ -158,13 +149,9 @@ func merge(h *datasources.Host, in *datasources.Instance, doc *document) error {
 			wire.SortIPs(in, a.Private, a.Public)
 		}
 	}
-	var err error
-	if in.Network, err = networkOf(h, doc.Network.Interface); err != nil {
-		return err
-	}
+	in.SetNetwork(networkOf(h, doc.Network.Interface))
 	wire.Doc(doc.raw).Drop("compute.userData", "compute.customData")
 	in.Metadata["imds"] = doc.raw
-	return nil
 }
 
 // openSSH says whether a line looks like a key of OpenSSH: its type, and more.

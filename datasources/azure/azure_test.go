@@ -131,9 +131,14 @@ func TestWhatIsWrongInIMDSIsLeftOut(t *testing.T) {
 			KeyData string `json:"keyData"`
 		}{k})
 	}
-	in, err := instance(&datasources.Host{Root: fstest.MapFS{}}, nil, doc)
-	if err != nil || in.UserData != nil || len(in.Problems) != 1 || len(in.PublicKeys) != 1 || in.PublicKeys[0] != "ssh-rsa AAAA me" {
-		t.Errorf("instance() = %+v, %v, want one key and one problem", in, err)
+	doc.Network.Interface = []nic{{MAC: "000D3A6E1F5E"}}
+	doc.Network.Interface[0].IPv4.IPAddress = make([]struct {
+		Private string `json:"privateIpAddress"`
+		Public  string `json:"publicIpAddress"`
+	}, 2) // a second address that is empty
+	in := instance(&datasources.Host{Root: fstest.MapFS{}}, nil, doc)
+	if in.Network != nil || in.UserData != nil || len(in.Problems) != 2 || len(in.PublicKeys) != 1 || in.PublicKeys[0] != "ssh-rsa AAAA me" {
+		t.Errorf("instance() = %+v, want one key and two problems", in)
 	}
 }
 
@@ -150,9 +155,9 @@ func TestHostNameIsIMDSsComputerNameElseTheDrives(t *testing.T) {
 			doc := &document{}
 			doc.Compute.Name = "resource"
 			doc.Compute.OSProfile.ComputerName = tt.computer
-			in, err := instance(&datasources.Host{Root: fstest.MapFS{}}, &environment{hostname: tt.drive}, doc)
-			if err != nil || in.Hostname != tt.want {
-				t.Errorf("instance() = %q, %v, want %q", in.Hostname, err, tt.want)
+			in := instance(&datasources.Host{Root: fstest.MapFS{}}, &environment{hostname: tt.drive}, doc)
+			if in.Hostname != tt.want {
+				t.Errorf("instance() = %q, want %q", in.Hostname, tt.want)
 			}
 		})
 	}

@@ -63,8 +63,6 @@ func parse(h *datasources.Host, meta, user []byte) (*datasources.Instance, error
 	if in.ID == "" {
 		return nil, fmt.Errorf("instance_id: %w", wire.ErrMissing)
 	}
-	if err = wire.SetNetwork(h, in, md.Get("network")); err != nil {
-		return nil, fmt.Errorf("network: %w", err)
-	}
+	wire.SetNetwork(h, in, md.Get("network"))
 	return in, nil
 }

@@ -120,9 +120,7 @@ func parse(b []byte) (*datasources.Instance, error) {
 	d.Drop("vendor_data", "meta.cloudinit-user-data")
 	encoded := strings.Split(meta.Str("base64_fields"), ",")
 	if slices.ContainsFunc(encoded, func(s string) bool { return strings.TrimSpace(s) == "cloudinit-user-data" }) {
-		if in.UserData, err = wire.Base64(in.UserData); err != nil {
-			return nil, fmt.Errorf("meta.cloudinit-user-data: %w", err)
-		}
+		in.UserData = wire.UserBase64(in, in.UserData, "meta.cloudinit-user-data")
 	}
 	return in, nil
 }

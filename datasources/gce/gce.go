@@ -84,10 +84,6 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		return nil, fmt.Errorf("gce: %w", err)
 	}
 	a.id = id
-	userData, err := a.userData()
-	if err != nil {
-		return nil, fmt.Errorf("gce: %w", err)
-	}
 	zone := path.Base(a.zone)
 	in := &datasources.Instance{
 		Subplatform:  "metadata (" + at + ")",
@@ -97,13 +93,13 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		Zone:         zone,
 		Region:       region(zone),
 		InstanceType: baseOrNone(a.machine),
-		UserData:     userData,
 		Network:      a.network(env.Host),
 		Metadata: map[string]any{
 			"instance-id": a.id, "availability-zone": zone, "local-hostname": a.hostname,
 			"instance-data": a.instance, "project-data": a.project,
 		},
 	}
+	in.UserData = a.userData(in)
 	for _, i := range a.interfaces {
 		wire.SortIPs(in, append([]string{i.IP}, i.IPv6...)...)
 		for _, c := range i.AccessConfigs {
@@ -236,17 +232,17 @@ func region(zone string) string {
 
 // userData is the attribute user-data, or startup-script, which RancherOS read
 // as well.
-func (a *answers) userData() ([]byte, error) {
+func (a *answers) userData(in *datasources.Instance) []byte {
 	d := wire.Doc(a.instance)
 	s, _ := d["user-data"].(string)
 	if s == "" {
 		s, _ = d["startup-script"].(string)
-		return wire.Bytes(s), nil
+		return wire.Bytes(s)
 	}
 	if d.Str("user-data-encoding") == "base64" {
-		return wire.Base64([]byte(s))
+		return wire.UserBase64(in, []byte(s), "user-data")
 	}
-	return []byte(s), nil // without a word, or with one that nobody knows
+	return []byte(s) // without a word, or with one that nobody knows
 }
 
 func (a *answers) network(h *datasources.Host) *network.Config {

@@ -92,9 +92,7 @@ func parse(h *datasources.Host, meta, private, user []byte) (*datasources.Instan
 	}
 	md.Drop("vendor_data", "vendor-data")
 	wire.SortIPs(in, md.Str("public-ipv4"), md.Str("local-ipv4"))
-	if err = wire.SetNetwork(h, in, md.Get("network-config")); err != nil {
-		return nil, fmt.Errorf("metadata: network-config: %w", err)
-	}
+	wire.SetNetwork(h, in, md.Get("network-config"))
 	nets, err := wire.ParseList(private)
 	if err != nil {
 		return nil, fmt.Errorf("private-networks: %w", err)

@@ -167,9 +167,7 @@ func parse(h *datasources.Host, meta []byte, config map[string]string) (*datasou
 	if in.ID == "" {
 		return nil, fmt.Errorf("meta-data: instance-id: %w", wire.ErrMissing)
 	}
-	if err = wire.SetNetwork(h, in, get("network-config")); err != nil {
-		return nil, err
-	}
+	wire.SetNetwork(h, in, get("network-config"))
 	return in, nil
 }
 

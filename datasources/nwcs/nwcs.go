@@ -72,8 +72,6 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 	if _, ok := doc["version"]; !ok {
 		doc["version"] = 1
 	}
-	if err = wire.SetNetwork(h, in, map[string]any(doc)); err != nil {
-		return nil, fmt.Errorf("network: %w", err)
-	}
+	wire.SetNetwork(h, in, map[string]any(doc))
 	return in, nil
 }

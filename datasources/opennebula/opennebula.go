@@ -141,9 +141,7 @@ func parse(h *datasources.Host, text []byte) (*datasources.Instance, error) {
 		}
 	}
 	wire.Doc(md).Drop("USER_DATA", "USERDATA")
-	if in.Network, err = networkOf(h, vars); err != nil {
-		return nil, err
-	}
+	in.SetNetwork(networkOf(h, vars))
 	if in.Network != nil {
 		for _, l := range in.Network.Links {
 			for _, a := range l.Addresses {

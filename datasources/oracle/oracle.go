@@ -115,13 +115,7 @@ func parse(h *datasources.Host, instance, vnics []byte) (*datasources.Instance, 
 		InstanceType: a.Shape,
 		Metadata:     raw,
 	}
-	if a.Metadata.UserData != "" {
-		b, err := wire.Base64([]byte(a.Metadata.UserData))
-		if err != nil {
-			return nil, fmt.Errorf("instance: metadata.user_data: %w", err)
-		}
-		in.UserData = b
-	}
+	in.UserData = wire.UserBase64(in, []byte(a.Metadata.UserData), "metadata.user_data")
 	wire.Doc(raw).Drop("metadata.user_data")
 	var nics []vnic
 	if len(vnics) > 0 {
@@ -133,11 +127,7 @@ func parse(h *datasources.Host, instance, vnics []byte) (*datasources.Instance, 
 		wire.SortIPs(in, n.PrivateIP)
 		wire.SortIPs(in, n.IPv6...)
 	}
-	c, err := networkOf(h, nics)
-	if err != nil {
-		return nil, err
-	}
-	in.Network = c
+	in.SetNetwork(networkOf(h, nics))
 	return in, nil
 }
 

@@ -22,3 +22,12 @@ func TestNetworkIsLeftAloneWhenTheRootDiskIsOnIt(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsWrongCostsOnlyItself(t *testing.T) {
+	in, err := parse(&datasources.Host{Root: fstest.MapFS{}},
+		[]byte(`{"id": "ocid1", "hostname": "web", "metadata": {"user_data": "%", "ssh_authorized_keys": "ssh-ed25519 AAAA"}}`),
+		[]byte(`[{"macAddr": "02:00:17:00:00:01", "privateIp": "10.0.0.10"}, {"macAddr": "02:00:17:00:00:02", "privateIp": "here"}]`))
+	if err != nil || in.Network != nil || in.UserData != nil || len(in.PublicKeys) != 1 || len(in.Problems) != 2 {
+		t.Errorf("parse() = %+v, %v, want the key and two problems", in, err)
+	}
+}

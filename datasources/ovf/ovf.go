@@ -254,10 +254,7 @@ func addNetwork(h *datasources.Host, in *datasources.Instance, md map[string]any
 	if inner := d.Doc("network"); inner != nil {
 		d = inner
 	}
-	if err := wire.SetNetwork(h, in, map[string]any(d)); err != nil {
-		in.Problems = append(in.Problems, err.Error())
-		return
-	}
+	wire.SetNetwork(h, in, map[string]any(d))
 	md["network-config"] = map[string]any(d)
 }
 

@@ -117,11 +117,7 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 			wire.SortIPs(in, ip.Address)
 		}
 	}
-	c, err := networkOf(h, &a)
-	if err != nil {
-		return nil, err
-	}
-	in.Network = c
+	in.SetNetwork(networkOf(h, &a))
 	return in, nil
 }
 

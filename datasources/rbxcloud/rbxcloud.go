@@ -125,8 +125,18 @@ func parse(h *datasources.Host, meta, user []byte) (*datasources.Instance, error
 		UserData:   bytes.TrimRight(user, "\x00"),
 		Metadata:   map[string]any{"instance-id": a.VM.ID, "local-hostname": a.VM.Name},
 	}
+	for _, n := range a.Adapters {
+		for _, ip := range n.IP {
+			wire.SortIPs(in, ip.Address)
+		}
+	}
+	in.SetNetwork(networkOf(h, a.Adapters))
+	return in, nil
+}
+
+func networkOf(h *datasources.Host, adapters []adapter) (*network.Config, error) {
 	c := &network.Config{}
-	for i, n := range a.Adapters {
+	for i, n := range adapters {
 		if n.MAC == "" {
 			continue
 		}
@@ -134,15 +144,12 @@ func parse(h *datasources.Host, meta, user []byte) (*datasources.Instance, error
 		if err != nil {
 			return nil, fmt.Errorf("netadp[%d]: %w", i, err)
 		}
-		for _, ip := range n.IP {
-			wire.SortIPs(in, ip.Address)
-		}
 		c.Links = append(c.Links, l)
 	}
-	if len(c.Links) > 0 {
-		in.Network = c
+	if len(c.Links) == 0 {
+		return nil, nil
 	}
-	return in, nil
+	return c, nil
 }
 
 func link(h *datasources.Host, n adapter, id string) (network.Link, error) {

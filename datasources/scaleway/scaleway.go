@@ -165,11 +165,7 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 	if a.IPv6 != nil {
 		wire.SortIPs(in, a.IPv6.Address)
 	}
-	c, err := networkOf(h, &a)
-	if err != nil {
-		return nil, err
-	}
-	in.Network = c
+	in.SetNetwork(networkOf(h, &a))
 	return in, nil
 }
 

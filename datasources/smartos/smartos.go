@@ -126,12 +126,8 @@ func parse(h *datasources.Host, vars map[string]string) (*datasources.Instance, 
 	if legacy := get("user-data"); in.UserData == nil && strings.HasPrefix(legacy, "#") {
 		in.UserData = []byte(legacy)
 	}
-	c, err := networkOf(h, vars)
-	if err != nil {
-		return nil, err
-	}
-	in.Network = c
-	if c != nil {
+	in.SetNetwork(networkOf(h, vars))
+	if c := in.Network; c != nil {
 		for _, l := range c.Links {
 			for _, a := range l.Addresses {
 				wire.SortIPs(in, a.Addr().String())

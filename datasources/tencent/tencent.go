@@ -68,11 +68,7 @@ func parse(h *datasources.Host, md wire.Doc) (*datasources.Instance, error) {
 	if in.Hostname == "" {
 		in.Hostname = wire.Hostname(md.Str("instance-name"))
 	}
-	c, err := networkOf(h, md)
-	if err != nil {
-		return nil, err
-	}
-	in.Network = c
+	in.SetNetwork(networkOf(h, md))
 	return in, nil
 }
 

@@ -105,21 +105,28 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 		return nil, fmt.Errorf("instance_id: %w", wire.ErrMissing)
 	}
 	wire.Doc(raw).Drop("user_data", "vendor_data")
-	c := &network.Config{DNS: network.DNS{Nameservers: a.Network.DNS}}
-	for i, n := range a.Network.Interfaces {
+	for _, n := range a.Network.Interfaces {
 		for _, ip := range n.Addresses {
 			wire.SortIPs(in, ip.Address)
 		}
+	}
+	in.SetNetwork(networkOf(h, &a))
+	return in, nil
+}
+
+func networkOf(h *datasources.Host, a *answer) (*network.Config, error) {
+	if len(a.Network.Interfaces) == 0 {
+		return nil, nil
+	}
+	c := &network.Config{DNS: network.DNS{Nameservers: a.Network.DNS}}
+	for i, n := range a.Network.Interfaces {
 		l, err := link(h, i, n)
 		if err != nil {
 			return nil, fmt.Errorf("network.interfaces: %s: %w", n.MAC, err)
 		}
 		c.Links = append(c.Links, l)
 	}
-	if len(c.Links) > 0 {
-		in.Network = c
-	}
-	return in, nil
+	return c, nil
 }
 
 func link(h *datasources.Host, i int, n nic) (network.Link, error) {

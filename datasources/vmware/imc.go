@@ -101,8 +101,8 @@ func fetchIMC(h *datasources.Host) (*datasources.Instance, error) {
 			}
 			in.UserData = b
 		}
-	} else if in, err = fromIMC(h, c); err != nil {
-		return nil, fmt.Errorf("%s: %w", imcFile, err)
+	} else {
+		in = fromIMC(h, c)
 	}
 	in.ID = cmp.Or(in.ID, "iid-vmware-imc")
 	in.Subplatform = "vmware (imc)"
@@ -110,7 +110,7 @@ func fetchIMC(h *datasources.Host) (*datasources.Instance, error) {
 }
 
 // fromIMC makes an Instance of a specification in VMware's own terms.
-func fromIMC(h *datasources.Host, c imc) (*datasources.Instance, error) {
+func fromIMC(h *datasources.Host, c imc) *datasources.Instance {
 	in := &datasources.Instance{ID: cmp.Or(c.get("MISC", "INSTANCE-ID"), datasources.FallbackID(h, imcFile))}
 	in.Hostname = wire.Hostname(c.get("NETWORK", "HOSTNAME"))
 	if d := c.get("NETWORK", "DOMAINNAME"); d != "" && in.Hostname != "" && !strings.Contains(in.Hostname, ".") {
@@ -119,6 +119,12 @@ func fromIMC(h *datasources.Host, c imc) (*datasources.Instance, error) {
 	if pw, err := base64.StdEncoding.DecodeString(c.get("PASSWORD", "-PASS")); err == nil {
 		in.Password = strings.TrimSpace(string(pw))
 	}
+	in.SetNetwork(c.network(h))
+	return in
+}
+
+// network is nil when there are no NICs in the specification.
+func (c imc) network(h *datasources.Host) (*network.Config, error) {
 	cfg := &network.Config{DNS: network.DNS{Nameservers: c.list("DNS", "NAMESERVER"), Search: c.list("DNS", "SUFFIX")}}
 	for i, nic := range strings.Split(c.get("NIC-CONFIG", "NICS"), ",") {
 		nic = strings.ToUpper(strings.TrimSpace(nic))
@@ -131,10 +137,10 @@ func fromIMC(h *datasources.Host, c imc) (*datasources.Instance, error) {
 		}
 		cfg.Links = append(cfg.Links, l)
 	}
-	if len(cfg.Links) > 0 {
-		in.Network = cfg
+	if len(cfg.Links) == 0 {
+		return nil, nil
 	}
-	return in, nil
+	return cfg, nil
 }
 
 func (c imc) link(h *datasources.Host, nic, id string) (network.Link, error) {

@@ -172,6 +172,18 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 		Metadata: md,
 	}
 	in.PublicKeys = wire.Keys(md.Get("public-keys-data", "public_keys_data", "public-keys", "public_keys"))
+	doc, err := networkDoc(md)
+	if err != nil {
+		in.SetNetwork(nil, fmt.Errorf("network: %w", err))
+		return in, nil
+	}
+	wire.SetNetwork(h, in, asAny(doc))
+	return in, nil
+}
+
+// networkDoc is the network config in metadata: a mapping, or a text that may be
+// encoded.
+func networkDoc(md wire.Doc) (any, error) {
 	doc := md.Get("network")
 	if text, ok := doc.(string); ok {
 		dec, err := wire.Decode([]byte(text), wire.Scalar(md["network.encoding"]))
@@ -179,22 +191,17 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 			dec, err = []byte(text), nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("network: %w", err)
+			return nil, err
 		}
-		inner, err := wire.Parse(dec)
-		if err != nil {
-			return nil, fmt.Errorf("network: %w", err)
+		if doc, err = wire.Parse(dec); err != nil {
+			return nil, err
 		}
-		doc = inner
 	}
 	// Some put the document below config, as it is in instance-data.
 	if d := wire.AsDoc(doc); d != nil && d.Doc("config") != nil && d.Get("version") == nil {
 		doc = d.Doc("config")
 	}
-	if err = wire.SetNetwork(h, in, asAny(doc)); err != nil {
-		return nil, fmt.Errorf("network: %w", err)
-	}
-	return in, nil
+	return doc, nil
 }
 
 func asAny(v any) any {

@@ -10,16 +10,12 @@ import (
 
 // setNetwork reads cloud_interfaces, which is a network-config of version 1 but
 // for the names of links, or makes a config of the older interfaces.
-func setNetwork(h *datasources.Host, in *datasources.Instance, md wire.Doc) error {
+func setNetwork(h *datasources.Host, in *datasources.Instance, md wire.Doc) {
 	if ci := md.Doc("cloud_interfaces"); len(ci) > 0 {
-		if err := wire.SetNetwork(h, in, ci); err != nil {
-			return fmt.Errorf("cloud_interfaces: %w", err)
-		}
-		return nil
+		wire.SetNetwork(h, in, ci)
+		return
 	}
-	c, err := networkOf(h, md)
-	in.Network = c
-	return err
+	in.SetNetwork(networkOf(h, md))
 }
 
 // networkOf makes a config of interfaces.

@@ -81,9 +81,7 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 	for _, i := range md.List("interfaces") {
 		wire.SortIPs(in, i.Str("ipv4.address"), i.Str("ipv6.address"))
 	}
-	if err = setNetwork(h, in, md); err != nil {
-		return nil, err
-	}
+	setNetwork(h, in, md)
 	return in, nil
 }
 

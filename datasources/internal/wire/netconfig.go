@@ -55,13 +55,10 @@ func network12(h *datasources.Host, v any) (*network.Config, []string, error) {
 
 // SetNetwork gives in the network of a cloud's document; see Network. What is
 // wrong with it is in in.Problems.
-func SetNetwork(h *datasources.Host, in *datasources.Instance, v any) error {
+func SetNetwork(h *datasources.Host, in *datasources.Instance, v any) {
 	c, left, err := network12(h, v)
-	if err != nil {
-		return err
-	}
-	in.Network, in.Problems = c, append(in.Problems, left...)
-	return nil
+	in.SetNetwork(c, err)
+	in.Problems = append(in.Problems, left...)
 }
 
 // named gives names to the links of a document of version 1. The document

@@ -31,9 +31,7 @@ func (s Seed) Instance(h *datasources.Host, from string) (*datasources.Instance,
 	if in.ID == "" {
 		in.ID = datasources.FallbackID(h, from)
 	}
-	if err = SetNetwork(h, in, s.Network); err != nil {
-		return nil, err
-	}
+	SetNetwork(h, in, s.Network)
 	return in, nil
 }
 
