@@ -72,6 +72,12 @@ func parse(h *datasources.Host, b []byte) (*datasources.Instance, error) {
 	if _, ok := doc["version"]; !ok {
 		doc["version"] = 1
 	}
+	for _, l := range doc.List("config") {
+		// The service makes names up; a link is not to be renamed for it.
+		if name := wire.LinkName(h, l.Str("mac_address")); name != "" {
+			l["name"] = name
+		}
+	}
 	wire.SetNetwork(h, in, map[string]any(doc))
 	return in, nil
 }
