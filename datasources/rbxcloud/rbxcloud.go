@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"rancheros/cloudconfig/network"
 	"rancheros/datasources"
@@ -90,6 +91,9 @@ type answer struct {
 	More struct {
 		Username string   `json:"username"`
 		SSHKeys  []string `json:"sshKeys"`
+		Password struct {
+			SHA512 string `json:"sha512"`
+		} `json:"password"`
 	} `json:"additionalMetadata"`
 	Adapters []adapter `json:"netadp"`
 }
@@ -124,6 +128,9 @@ func parse(h *datasources.Host, meta, user []byte) (*datasources.Instance, error
 		User:       a.More.Username,
 		UserData:   bytes.TrimRight(user, "\x00"),
 		Metadata:   map[string]any{"instance-id": a.VM.ID, "local-hostname": a.VM.Name},
+	}
+	if hash := a.More.Password.SHA512; strings.HasPrefix(hash, "$6$") {
+		in.Password = hash
 	}
 	for _, n := range a.Adapters {
 		for _, ip := range n.IP {
