@@ -6,6 +6,7 @@
 package nocloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,9 +73,11 @@ func detect(h *datasources.Host) datasources.Finding {
 	return datasources.Finding{}
 }
 
+// label is that of the drives to read; "" when fs_label: null says none.
 func label(h *datasources.Host) string {
-	if l := wire.Doc(h.DatasourceConfig("NoCloud")).Str("fs_label"); l != "" {
-		return l
+	c := wire.Doc(h.DatasourceConfig("NoCloud"))
+	if _, set := c["fs_label"]; set {
+		return c.Str("fs_label")
 	}
 	return "cidata"
 }
@@ -140,8 +143,11 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	if err := s.collect(ctx, env); err != nil {
 		return nil, fmt.Errorf("nocloud: %w", err)
 	}
+	if len(s.from) == 0 && len(options(env.Host)) > 0 {
+		s.from = []string{"options of ds=nocloud"}
+	}
 	if len(s.from) == 0 {
-		return nil, errors.New("nocloud: there is no drive labelled cidata, no seed folder and no seedfrom")
+		return nil, errors.New("nocloud: there is no drive labelled " + cmp.Or(label(env.Host), "cidata") + ", no seed folder and no seedfrom")
 	}
 	if strings.EqualFold(s.meta.Str("dsmode"), "disabled") {
 		return nil, errors.New("nocloud: meta-data says dsmode: disabled")

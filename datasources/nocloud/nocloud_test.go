@@ -70,3 +70,24 @@ func seed(files map[string]string) *datasources.Host {
 	}
 	return &datasources.Host{Root: root}
 }
+
+func TestOptionsAreEnough(t *testing.T) {
+	h := &datasources.Host{Root: fstest.MapFS{"proc/cmdline": {Data: []byte("quiet ds=nocloud;i=i-1;h=web\n")}}}
+	in, err := nocloud.Kind.Fetch(t.Context(), dstest.Env(h, "", nil))
+	if err != nil || in.ID != "i-1" || in.Hostname != "web" {
+		t.Errorf("Fetch() = %+v, %v, want i-1, web", in, err)
+	}
+	h.Root = fstest.MapFS{"proc/cmdline": {Data: []byte("ds=nocloud\n")}}
+	if in, err := nocloud.Kind.Fetch(t.Context(), dstest.Env(h, "", nil)); err == nil {
+		t.Errorf("Fetch() = %+v, want an error where nobody says anything", in)
+	}
+}
+
+func TestNoLabelMeansNoDrive(t *testing.T) {
+	h := seed(map[string]string{"etc/cloud/cloud.cfg": "datasource: {NoCloud: {fs_label: null}}"})
+	h.Blocks = []datasources.Block{{Name: "sr0", Label: "cidata", FSType: "iso9660"}}
+	in, err := nocloud.Kind.Fetch(t.Context(), dstest.Env(h, "", nil))
+	if err != nil || in.ID != "seed" || in.Drive != "" {
+		t.Errorf("Fetch() = %+v, %v, want the seed folder only", in, err)
+	}
+}

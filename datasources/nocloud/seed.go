@@ -84,7 +84,7 @@ func (s *seed) config(h *datasources.Host) error {
 // somebody has said that there is something.
 func (s *seed) drives(ctx context.Context, env datasources.Env) error {
 	found := drive.Find(env.Host, label(env.Host))
-	if len(found) == 0 && len(s.from) == 0 && s.meta.Str("seedfrom") == "" {
+	if len(found) == 0 && len(s.from) == 0 && s.meta.Str("seedfrom") == "" && label(env.Host) != "" {
 		ctx, cancel := context.WithTimeout(ctx, awaitDrive)
 		defer cancel()
 		found = drive.Await(ctx, env.Host, label(env.Host))
