@@ -126,7 +126,7 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		return nil, fmt.Errorf("ec2: %w", err)
 	}
 	var md map[string]any
-	var doc document
+	var doc []byte
 	in := &datasources.Instance{Subplatform: "metadata (" + c.base + ")"}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -138,19 +138,25 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		in.UserData = userData(b)
 		return err
 	})
-	g.Go(func() (err error) {
-		doc, err = c.identity(ctx)
-		return err
-	})
+	if p == aws || p == unknown { // who copies the service does not copy this
+		g.Go(func() (err error) {
+			doc, err = c.get(ctx, "dynamic/instance-identity/document")
+			return err
+		})
+	}
 	if err := g.Wait(); err != nil {
 		return nil, fmt.Errorf("ec2: %w", err)
 	}
+	who, err := identity(doc)
+	if err != nil {
+		in.Problems = append(in.Problems, fmt.Sprintf("identity document of %s: %v", c.base, err))
+	}
 	m := wire.Doc(md)
-	in.ID = first(doc.InstanceID, id)
+	in.ID = first(who.InstanceID, id)
 	in.Hostname = wire.Hostname(m.Str("local-hostname", "hostname"))
 	in.PublicKeys = wire.Keys(md["public-keys"])
-	in.Zone = first(m.Str("placement.availability-zone"), doc.AvailabilityZone)
-	in.Region = first(doc.Region, m.Str("placement.region"), regionOf(in.Zone))
+	in.Zone = first(m.Str("placement.availability-zone"), who.AvailabilityZone)
+	in.Region = first(who.Region, m.Str("placement.region"), regionOf(in.Zone))
 	in.InstanceType = m.Str("instance-type")
 	in.PublicIPv4, in.PrivateIPv4 = m.Str("public-ipv4"), m.Str("local-ipv4")
 	if a, err := netip.ParseAddr(m.Str("ipv6")); err == nil {
@@ -158,8 +164,8 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	}
 	in.Network = networkConfig(env.Host, m)
 	in.Metadata = md
-	if doc.raw != nil {
-		in.Metadata = map[string]any{"meta-data": md, "dynamic": map[string]any{"instance-identity": map[string]any{"document": doc.raw}}}
+	if who.raw != nil {
+		in.Metadata = map[string]any{"meta-data": md, "dynamic": map[string]any{"instance-identity": map[string]any{"document": who.raw}}}
 	}
 	return in, nil
 }
@@ -172,19 +178,16 @@ type document struct {
 	raw              map[string]any
 }
 
-func (c *client) identity(ctx context.Context) (document, error) {
+// identity reads the document, if there is one.
+func identity(b []byte) (document, error) {
 	var d document
-	b, err := c.get(ctx, "dynamic/instance-identity/document")
-	if err != nil || len(bytes.TrimSpace(b)) == 0 {
-		return d, err
+	if len(bytes.TrimSpace(b)) == 0 {
+		return d, nil
 	}
-	if err := json.Unmarshal(b, &d); err == nil {
-		err = json.Unmarshal(b, &d.raw)
+	if err := json.Unmarshal(b, &d); err != nil {
+		return document{}, err
 	}
-	if err != nil {
-		return d, fmt.Errorf("identity document of %s: %w", c.base, err)
-	}
-	return d, nil
+	return d, json.Unmarshal(b, &d.raw)
 }
 
 // userData undoes base64 where somebody has encoded twice: the result must be
