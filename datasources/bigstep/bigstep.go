@@ -44,9 +44,9 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	}
 	in, err := parse(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", url, err)
+		return nil, fmt.Errorf("%s: %w", imds.Shown(url), err)
 	}
-	in.Subplatform = "metadata (" + url + ")"
+	in.Subplatform = "metadata (" + imds.Shown(url) + ")"
 	return in, nil
 }
 

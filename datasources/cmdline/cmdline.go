@@ -23,7 +23,7 @@ var Kind = datasources.Kind{
 
 func detect(h *datasources.Host) datasources.Finding {
 	if u := target(h); u != "" {
-		return datasources.Finding{Match: datasources.Yes, Evidence: "kernel command line has cloud-config-url=" + u}
+		return datasources.Finding{Match: datasources.Yes, Evidence: "kernel command line has cloud-config-url=" + imds.Shown(u)}
 	}
 	return datasources.Finding{}
 }
@@ -55,7 +55,7 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		return nil, fmt.Errorf("cmdline: %w", err)
 	}
 	return &datasources.Instance{
-		Subplatform: "url (" + from + ")",
+		Subplatform: "url (" + imds.Shown(from) + ")",
 		ID:          datasources.FallbackID(env.Host, from),
 		UserData:    b,
 	}, nil

@@ -98,9 +98,9 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	}
 	in, err := parse(files)
 	if err != nil {
-		return nil, fmt.Errorf("%s/%s: %w", base, version, err)
+		return nil, fmt.Errorf("%s/%s: %w", imds.Shown(base), version, err)
 	}
-	in.Subplatform = "seed-url (" + base + ")"
+	in.Subplatform = "seed-url (" + imds.Shown(base) + ")"
 	return in, nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"rancheros/datasources"
 	"rancheros/datasources/internal/drive"
+	"rancheros/datasources/internal/imds"
 	"rancheros/datasources/internal/wire"
 )
 
@@ -50,12 +51,12 @@ func detect(h *datasources.Host) datasources.Finding {
 	}
 	for _, word := range h.CmdlineWords() {
 		if strings.HasPrefix(word, "ds=nocloud") {
-			return yes("kernel command line has %q", word)
+			return yes("kernel command line has %q", shown(word))
 		}
 	}
 	for word := range strings.FieldsSeq(h.DMI("product_serial")) {
 		if strings.HasPrefix(word, "ds=nocloud") {
-			return yes("DMI product_serial has %q", word)
+			return yes("DMI product_serial has %q", shown(word))
 		}
 	}
 	for _, name := range []string{"nocloud", "nocloud-net"} {
@@ -125,6 +126,17 @@ func parse(into wire.Doc, word string) {
 	}
 }
 
+// shown is a word of options without the password of a URL in it.
+func shown(word string) string {
+	parts := strings.Split(word, ";")
+	for i, p := range parts[1:] {
+		if key, value, ok := strings.Cut(p, "="); ok {
+			parts[i+1] = key + "=" + imds.Shown(value)
+		}
+	}
+	return strings.Join(parts, ";")
+}
+
 // same compares the drive, if a drive was read: a clone has another one.
 func same(h *datasources.Host, saved datasources.Identity) bool {
 	if saved.Drive == "" {
@@ -151,6 +163,9 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	}
 	if strings.EqualFold(s.meta.Str("dsmode"), "disabled") {
 		return nil, errors.New("nocloud: meta-data says dsmode: disabled")
+	}
+	if from := s.meta.Str("seedfrom"); from != "" {
+		s.meta["seedfrom"] = imds.Shown(from) // metadata is for everybody to read
 	}
 	in := &datasources.Instance{
 		Subplatform:  strings.Join(s.from, ", "),

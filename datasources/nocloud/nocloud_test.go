@@ -1,6 +1,8 @@
 package nocloud_test
 
 import (
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -89,5 +91,38 @@ func TestNoLabelMeansNoDrive(t *testing.T) {
 	in, err := nocloud.Kind.Fetch(t.Context(), dstest.Env(h, "", nil))
 	if err != nil || in.ID != "seed" || in.Drive != "" {
 		t.Errorf("Fetch() = %+v, %v, want the seed folder only", in, err)
+	}
+}
+
+// files answers with the path that was asked for, and who asked.
+type files struct{}
+
+func (files) RoundTrip(r *http.Request) (*http.Response, error) {
+	user, password, _ := r.BasicAuth()
+	body := "asked: " + r.URL.RequestURI() + "\nby: " + user + " " + password + "\n"
+	if strings.Contains(r.URL.Path, "network-config") {
+		body = ""
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+func TestSeedfromMayHaveAUserAndAPlaceForTheName(t *testing.T) {
+	for from, want := range map[string]string{
+		"http://me:secret@192.0.2.1/seed": "/seed/meta-data",
+		"http://me:secret@192.0.2.1/%s/1": "/meta-data/1",
+		"http://me:secret@192.0.2.1/?f=":  "/?f=meta-data",
+		"http://me:secret@192.0.2.1":      "/meta-data",
+	} {
+		h := &datasources.Host{Root: fstest.MapFS{"proc/cmdline": {Data: []byte("ds=nocloud;s=" + from)}}}
+		in, err := nocloud.Kind.Fetch(t.Context(), dstest.Env(h, "", files{}))
+		if err != nil || in.Metadata["asked"] != want || in.Metadata["by"] != "me secret" {
+			t.Errorf("Fetch(%s) = %+v, %v, want %s to be asked for", from, in, err, want)
+			continue
+		}
+		for _, shown := range []string{in.Subplatform, in.Metadata["seedfrom"].(string), nocloud.Kind.Detect(h).Evidence} {
+			if strings.Contains(shown, "secret") {
+				t.Errorf("%q shows the password", shown)
+			}
+		}
 	}
 }

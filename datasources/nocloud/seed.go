@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -148,12 +147,13 @@ func isURL(s string) bool {
 
 // url fetches the files below a URL, all at once.
 func (s *seed) url(ctx context.Context, env datasources.Env, from string) error {
-	u, err := url.Parse(from)
-	if err != nil || u.Host == "" {
+	// It may have %s in it, which no parser of URLs takes.
+	scheme, rest, _ := strings.Cut(from, "://")
+	host, path := imds.HostAndPath(rest)
+	if host == "" {
 		return fmt.Errorf("seedfrom %q is no URL", from)
 	}
-	c := imds.Service{Bases: []string{u.Scheme + "://" + u.Host}, AnyRedirect: true, Limit: imds.MaxLimit}.Open(env)
-	rest := strings.TrimPrefix(from, u.Scheme+"://"+u.Host)
+	c := imds.Service{Bases: []string{scheme + "://" + host}, AnyRedirect: true, Limit: imds.MaxLimit}.Open(env)
 	names := []string{userData, metaData, vendorData, networkConfig}
 	content := make([][]byte, len(names))
 	g, ctx := errgroup.WithContext(ctx)
@@ -163,7 +163,7 @@ func (s *seed) url(ctx context.Context, env datasources.Env, from string) error 
 			get = c.Get
 		}
 		g.Go(func() (err error) {
-			content[i], err = get(ctx, filePath(rest, name))
+			content[i], err = get(ctx, filePath(path, name))
 			return err
 		})
 	}
@@ -177,7 +177,7 @@ func (s *seed) url(ctx context.Context, env datasources.Env, from string) error 
 			}
 		}
 		return nil, nil
-	}, from)
+	}, imds.Shown(from))
 }
 
 // filePath puts a file's name into the path: in the place of %s, else at the

@@ -213,7 +213,7 @@ func instance(h *datasources.Host, props map[string]string) (*datasources.Instan
 			md[k] = v
 		case "seedfrom":
 			url = v
-			md[k] = v
+			md[k] = imds.Shown(v)
 		case "password":
 			in.Password = v
 		case "user-data":
@@ -262,7 +262,7 @@ func addNetwork(h *datasources.Host, in *datasources.Instance, md map[string]any
 // environment itself says stays.
 func addSeed(ctx context.Context, env datasources.Env, in *datasources.Instance, seed string) error {
 	if !strings.HasPrefix(seed, "http://") && !strings.HasPrefix(seed, "https://") {
-		return fmt.Errorf("seedfrom: %q is no http or https URL", seed)
+		return fmt.Errorf("seedfrom: %q is no http or https URL", imds.Shown(seed))
 	}
 	s := imds.Service{Bases: []string{seed}, OwnBases: true, AnyRedirect: true}
 	c := s.Open(env)
@@ -277,7 +277,7 @@ func addSeed(ctx context.Context, env datasources.Env, in *datasources.Instance,
 		}
 		md, err := wire.Parse(meta)
 		if err != nil {
-			return fmt.Errorf("seedfrom: %s: %w", seed, err)
+			return fmt.Errorf("seedfrom: %s: %w", imds.Shown(seed), err)
 		}
 		if in.Hostname == "" {
 			in.Hostname = wire.Hostname(md.Str("local-hostname", "hostname"))

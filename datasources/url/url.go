@@ -28,7 +28,7 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		return nil, fmt.Errorf("url: %w", err)
 	}
 	return &datasources.Instance{
-		Subplatform: "url (" + env.Arg + ")",
+		Subplatform: "url (" + imds.Shown(env.Arg) + ")",
 		ID:          datasources.FallbackID(env.Host, env.Arg),
 		UserData:    b,
 	}, nil

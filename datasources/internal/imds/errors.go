@@ -27,11 +27,11 @@ type Error struct {
 func (e *Error) Error() string {
 	switch {
 	case e.Status != 0 && e.Err != nil:
-		return fmt.Sprintf("%s %s: %d %s, %v", e.Method, e.URL, e.Status, http.StatusText(e.Status), e.Err)
+		return fmt.Sprintf("%s %s: %d %s, %v", e.Method, Shown(e.URL), e.Status, http.StatusText(e.Status), e.Err)
 	case e.Status != 0:
-		return fmt.Sprintf("%s %s: %d %s", e.Method, e.URL, e.Status, http.StatusText(e.Status))
+		return fmt.Sprintf("%s %s: %d %s", e.Method, Shown(e.URL), e.Status, http.StatusText(e.Status))
 	}
-	return fmt.Sprintf("%s %s: %v", e.Method, e.URL, e.Err)
+	return fmt.Sprintf("%s %s: %v", e.Method, Shown(e.URL), e.Err)
 }
 
 func (e *Error) Unwrap() error { return e.Err }

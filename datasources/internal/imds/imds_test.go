@@ -191,3 +191,22 @@ func TestCredentialsNeverPassAProxy(t *testing.T) {
 		}
 	}
 }
+
+func TestPasswordsOfURLsAreNotShown(t *testing.T) {
+	for s, want := range map[string]string{
+		"https://me:secret@192.0.2.1/x?y=z@w": "https://me:xxxxx@192.0.2.1/x?y=z@w",
+		"http://me:p@ss@[fe80::1%25eth0]/%s":  "http://me:xxxxx@[fe80::1%25eth0]/%s",
+		"http://me@192.0.2.1:80/a:b@c":        "http://me@192.0.2.1:80/a:b@c",
+		"http://192.0.2.1:8080":               "http://192.0.2.1:8080",
+		"/srv/seed:x@y":                       "/srv/seed:x@y",
+		"":                                    "",
+	} {
+		if got := Shown(s); got != want {
+			t.Errorf("Shown(%s) = %s, want %s", s, got, want)
+		}
+	}
+	_, err := Fetch(t.Context(), env(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }), "http://me:secret@192.0.2.1/x")
+	if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "192.0.2.1/x: 404") {
+		t.Errorf("Fetch() = %v, want URL and status without the password", err)
+	}
+}
