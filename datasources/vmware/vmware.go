@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"rancheros/datasources"
 	"rancheros/datasources/internal/guestinfo"
@@ -41,12 +43,12 @@ func detect(h *datasources.Host) datasources.Finding {
 	if err != nil {
 		return datasources.Finding{}
 	}
-	for _, k := range []string{"metadata", "userdata", "vendordata"} {
+	for _, k := range own {
 		v, err := vars.Get(k)
 		if err != nil {
 			return datasources.Finding{Match: datasources.Maybe, Evidence: fmt.Sprintf("VMware is below us, but: %v", err)}
 		}
-		if v != "" {
+		if strings.TrimSpace(v) != "" { // also when it was taken back: this machine was set up by it
 			return datasources.Finding{Match: datasources.Yes, Evidence: fmt.Sprintf("guestinfo.%s is set (%s)", k, vars.Where())}
 		}
 	}
@@ -56,16 +58,28 @@ func detect(h *datasources.Host) datasources.Finding {
 	return datasources.Finding{}
 }
 
+// own are the variables of cloud-init. They go before a customization, as upstream
+// has it, and that before those of RancherOS.
+var own = []string{"metadata", "userdata", "vendordata"}
+
+func hasOwn(vars guestinfo.Vars) bool {
+	return slices.ContainsFunc(own, func(k string) bool { return reader(vars)(k) != "" })
+}
+
+// empty says whether a variable has nothing in it, or no longer has.
+func empty(v string) bool {
+	v = strings.TrimSpace(v)
+	return v == "" || v == guestinfo.Redacted
+}
+
 // needs: RancherOS's keys may say that the user-data is on a server.
 func needs(h *datasources.Host) datasources.Needs {
 	vars, err := guestinfo.Open(h)
 	if err != nil || h.Exists(imcFile) {
 		return datasources.Local
 	}
-	for _, k := range []string{"metadata", "userdata", "vendordata", "cloud-init.config.data", "coreos.config.data"} {
-		if reader(vars)(k) != "" {
-			return datasources.Local // the first three go before, and data before a URL
-		}
+	if hasOwn(vars) || reader(vars)("cloud-init.config.data") != "" || reader(vars)("coreos.config.data") != "" {
+		return datasources.Local // these go before, and data before a URL
 	}
 	if reader(vars)("cloud-init.config.url") != "" || reader(vars)("coreos.config.url") != "" {
 		return datasources.Network
@@ -77,7 +91,7 @@ func needs(h *datasources.Host) datasources.Needs {
 func reader(vars guestinfo.Vars) func(string) string {
 	return func(key string) string {
 		v, err := vars.Get(key)
-		if err != nil || v == guestinfo.Redacted {
+		if err != nil || empty(v) {
 			return ""
 		}
 		return v
@@ -85,10 +99,10 @@ func reader(vars guestinfo.Vars) func(string) string {
 }
 
 func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, error) {
-	if env.Host.Exists(imcFile) {
+	vars, err := guestinfo.Open(env.Host)
+	if env.Host.Exists(imcFile) && (err != nil || !hasOwn(vars)) {
 		return fetchIMC(env.Host)
 	}
-	vars, err := guestinfo.Open(env.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +118,7 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 // fromVars: cloud-init's three variables; where none is set, RancherOS's.
 func fromVars(ctx context.Context, env datasources.Env, vars guestinfo.Vars) (*datasources.Instance, error) {
 	data := map[string][]byte{}
-	for _, k := range []string{"metadata", "userdata", "vendordata"} {
+	for _, k := range own {
 		b, err := variable(vars, k)
 		if err != nil {
 			return nil, err
@@ -143,7 +157,7 @@ func variable(vars guestinfo.Vars, key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v == "" || v == guestinfo.Redacted {
+	if empty(v) {
 		return nil, nil
 	}
 	enc, err := vars.Get(key + ".encoding")

@@ -95,3 +95,22 @@ func TestRancherKeysAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestVariablesGoBeforeACustomization(t *testing.T) {
+	for metadata, want := range map[string]string{"instance-id: x": "x", "": "imc", "---\n": "imc"} {
+		h := host("vmware", map[string]string{"metadata": metadata})
+		h.Root = fstest.MapFS{"run/vmware-imc/cust.cfg": {Data: []byte("[NETWORK]\nHOSTNAME = web\n[MISC]\nINSTANCE-ID = imc\n")}}
+		in, err := fetch(t.Context(), dstest.Env(h, "", nil))
+		if err != nil || in.ID != want {
+			t.Errorf("metadata %q: fetch() = %+v, %v, want %s", metadata, in, err, want)
+		}
+	}
+}
+
+func TestABlankVariableIsNoSign(t *testing.T) {
+	for v, want := range map[string]datasources.Match{"---": datasources.Yes, " \n": datasources.No} {
+		if f := detect(host("vmware", map[string]string{"userdata": v})); f.Match != want {
+			t.Errorf("detect() with %q = %+v, want %s", v, f, want)
+		}
+	}
+}
