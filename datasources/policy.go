@@ -27,16 +27,17 @@ func policy(h *Host) Policy {
 		}
 	}
 	for part := range strings.SplitSeq(text, ",") {
-		key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		p.Set = p.Set || key != ""
-		switch key {
+		part = strings.TrimSpace(part)
+		p.Set = p.Set || part != ""
+		_, value, _ := strings.Cut(part, "=")
+		switch part { // a word that nobody knows changes nothing
 		case "disabled", "enabled", "search", "report":
-			p.Mode = key
-		case "found":
+			p.Mode = part
+		case "found=all", "found=first":
 			p.Found = value
-		case "maybe":
+		case "maybe=all", "maybe=none":
 			p.Maybe = value
-		case "notfound":
+		case "notfound=enabled", "notfound=disabled":
 			p.NotFound = value
 		}
 	}

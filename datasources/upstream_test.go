@@ -32,3 +32,14 @@ func TestAReportNeverSwitchesOff(t *testing.T) {
 		t.Errorf("Upstream() = %v, %d, want nothing and 0", list, code)
 	}
 }
+
+func TestWordsOfAPolicyThatNobodyKnowsChangeNothing(t *testing.T) {
+	for text, want := range map[string]Policy{
+		"report,found=first,maybe=all,notfound=enabled": {"report", "first", "all", "enabled", true},
+		"maybe=all,maybe=some,found=most,notfound=,on":  {"search", "all", "all", "disabled", true},
+	} {
+		if got := policy(host(map[string]string{"etc/cloud/ds-identify.cfg": "policy: " + text})); got != want {
+			t.Errorf("policy(%s) = %+v, want %+v", text, got, want)
+		}
+	}
+}
