@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,7 +156,7 @@ func read(ctx context.Context, env datasources.Env, d *drive.Drive) (*datasource
 		return cloudStack(d)
 	case d.Exists("ec2/latest/meta-data.json"):
 		return ec2(d)
-	case d.Exists("meta.js"):
+	case slices.ContainsFunc(firstFiles(), d.Exists):
 		return first(env, d)
 	}
 	return nil, errors.New("it has neither openstack/, cloudstack/, ec2/latest/meta-data.json nor meta.js")

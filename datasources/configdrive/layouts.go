@@ -8,6 +8,7 @@ import (
 	"rancheros/datasources"
 	"rancheros/datasources/internal/drive"
 	"rancheros/datasources/internal/eni"
+	"rancheros/datasources/internal/openstack"
 	"rancheros/datasources/internal/wire"
 )
 
@@ -79,6 +80,11 @@ func cloudStack(d *drive.Drive) (*datasources.Instance, error) {
 	return in, nil
 }
 
+// firstFiles are those of the first layout; any of them will do.
+func firstFiles() []string {
+	return []string{"meta.js", "root/.ssh/authorized_keys", "etc/network/interfaces"}
+}
+
 // first reads the first layout that OpenStack had: meta.js says what of it the
 // user wants.
 func first(env datasources.Env, d *drive.Drive) (*datasources.Instance, error) {
@@ -89,6 +95,9 @@ func first(env datasources.Env, d *drive.Drive) (*datasources.Instance, error) {
 		if md, err = wire.Parse(b); err != nil {
 			return nil, fmt.Errorf("meta.js: %w", err)
 		}
+	}
+	if strings.EqualFold(md.Str("dsmode"), "disabled") {
+		return nil, openstack.ErrDisabled
 	}
 	keys, err := d.Optional("root/.ssh/authorized_keys")
 	if err != nil {
@@ -108,6 +117,7 @@ func first(env datasources.Env, d *drive.Drive) (*datasources.Instance, error) {
 	if in.ID == "" {
 		in.ID = defaultID
 	}
+	md.Drop("user-data")
 	if text != nil {
 		md["network_config"] = string(text)
 		eni.Set(env.Host, in, string(text))
