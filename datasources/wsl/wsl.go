@@ -1,5 +1,6 @@
 // Package wsl reads the user-data that a person laid into the Windows profile
-// for a distribution of the Windows Subsystem for Linux.
+// for a distribution of the Windows Subsystem for Linux, and the instance ID in
+// NAME.meta-data for the distribution of that name.
 //
 // https://docs.cloud-init.io/en/latest/reference/datasources/wsl.html
 package wsl
@@ -14,6 +15,7 @@ import (
 	"strings"
 
 	"rancheros/datasources"
+	"rancheros/datasources/internal/wire"
 )
 
 // Kind is the WSL datasource.
@@ -41,12 +43,37 @@ func fetch(_ context.Context, env datasources.Env) (*datasources.Instance, error
 	if err != nil {
 		return nil, fmt.Errorf("read user-data: %w", err)
 	}
-	return &datasources.Instance{
-		ID:          "iid-datasource-wsl",
+	in := &datasources.Instance{
+		ID:          defaultID,
 		Hostname:    env.Host.Read("etc/hostname"),
 		UserData:    b,
 		Subplatform: "wsl (/" + name + ")",
-	}, nil
+	}
+	return in, addMetadata(env.Host, in)
+}
+
+// defaultID is the instance's ID where no meta-data gives one.
+const defaultID = "iid-datasource-wsl"
+
+// addMetadata reads what a person wrote of the one distribution beside its
+// user-data; if it is there, it must have an instance-id.
+func addMetadata(h *datasources.Host, in *datasources.Instance) error {
+	name := path.Join(profile(h), ".cloud-init", instance(h)+".meta-data")
+	if instance(h) == "" || !h.Exists(name) {
+		return nil
+	}
+	md, err := wire.Parse([]byte(h.Read(name)))
+	if err != nil {
+		return fmt.Errorf("/%s: %w", name, err)
+	}
+	in.ID, in.Metadata = md.Str("instance-id"), md
+	if in.ID == "" {
+		return fmt.Errorf("/%s: instance-id: %w", name, wire.ErrMissing)
+	}
+	if host := wire.Hostname(md.Str("local-hostname", "hostname")); host != "" {
+		in.Hostname = host
+	}
+	return nil
 }
 
 // find is the file that counts: that of Ubuntu Pro first, then from the most

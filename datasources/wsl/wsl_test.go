@@ -38,3 +38,26 @@ func TestTheMostParticularFileCounts(t *testing.T) {
 		}
 	}
 }
+
+func TestMetaDataOfTheDistributionGivesTheID(t *testing.T) {
+	for text, want := range map[string]string{"instance-id: i-1\nlocal-hostname: web": "i-1", "": "", "local-hostname: web": "", "-": "", "none": defaultID} {
+		root := fstest.MapFS{
+			"proc/mounts":                     {Data: []byte("C: /mnt/c 9p rw,aname=drvfs;path=C 0 0\n")},
+			"p/.cloud-init/default.user-data": {Data: []byte("x")},
+		}
+		if text != "none" {
+			root["p/.cloud-init/Mine.meta-data"] = &fstest.MapFile{Data: []byte(text)}
+		}
+		h := &datasources.Host{Root: root, Facts: datasources.Facts{Virt: "wsl", Env: map[string]string{"USERPROFILE": "/p", "WSL_DISTRO_NAME": "Mine"}}}
+		in, err := fetch(t.Context(), dstest.Env(h, "", nil))
+		if want == "" {
+			if err == nil {
+				t.Errorf("meta-data %q: fetch() = %+v, want an error", text, in)
+			}
+			continue
+		}
+		if err != nil || in.ID != want {
+			t.Errorf("meta-data %q: fetch() = %+v, %v, want %s", text, in, err, want)
+		}
+	}
+}
