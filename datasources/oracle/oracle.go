@@ -54,13 +54,16 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 	if err != nil {
 		return nil, err
 	}
-	vnics, err := c.Optional(ctx, "/opc/"+version+"/vnics/")
-	if err != nil {
-		return nil, err
+	vnics, vnicsErr := c.Optional(ctx, "/opc/"+version+"/vnics/")
+	if ctx.Err() != nil {
+		return nil, vnicsErr
 	}
 	in, err := parse(env.Host, b, vnics)
 	if err != nil {
 		return nil, fmt.Errorf("%s/opc/%s: %w", c.Base(), version, err)
+	}
+	if vnicsErr != nil { // DHCP serves the first link without them
+		in.Problems = append(in.Problems, vnicsErr.Error())
 	}
 	in.Subplatform = "metadata (" + c.Base() + "/opc/" + version + "/)"
 	return in, nil
@@ -120,7 +123,8 @@ func parse(h *datasources.Host, instance, vnics []byte) (*datasources.Instance, 
 	var nics []vnic
 	if len(vnics) > 0 {
 		if err := json.Unmarshal(vnics, &nics); err != nil {
-			return nil, fmt.Errorf("vnics: %w", err)
+			in.SetNetwork(nil, fmt.Errorf("vnics: %w", err))
+			return in, nil
 		}
 	}
 	for _, n := range nics {
@@ -151,9 +155,10 @@ func networkOf(h *datasources.Host, nics []vnic) (*network.Config, error) {
 	primary.DHCP4, primary.DHCP6 = nics[0].PrivateIP != "", len(nics[0].IPv6) > 0
 	c := &network.Config{Links: []network.Link{primary}}
 	for i, n := range nics[1:] {
-		// On bare metal a further VNIC of a card is a VLAN of it, which needs
-		// a name that a person chose: left to the config.
-		if n.VLANTag != 0 && n.NICIndex != nil && wire.LinkName(h, n.MAC) == "" {
+		// One that the machine does not have would be waited for. On bare metal a
+		// further VNIC of a card is a VLAN of it, which needs a name that a
+		// person chose: left to the config.
+		if wire.LinkName(h, n.MAC) == "" && (len(h.Links) > 0 || n.VLANTag != 0 && n.NICIndex != nil) {
 			continue
 		}
 		l, err := secondary(h, n, fmt.Sprintf("eth%d", i+1))
