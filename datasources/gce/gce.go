@@ -60,6 +60,7 @@ type answers struct {
 	id, zone, hostname, machine string
 	instance, project           map[string]any
 	interfaces                  []iface
+	interfacesErr               error
 }
 
 // An iface is one of network-interfaces.
@@ -93,13 +94,13 @@ func fetch(ctx context.Context, env datasources.Env) (*datasources.Instance, err
 		Zone:         zone,
 		Region:       region(zone),
 		InstanceType: baseOrNone(a.machine),
-		Network:      a.network(env.Host),
 		Metadata: map[string]any{
 			"instance-id": a.id, "availability-zone": zone, "local-hostname": a.hostname,
 			"instance-data": a.instance, "project-data": a.project,
 		},
 	}
 	in.UserData = a.userData(in)
+	in.SetNetwork(a.network(env.Host), a.interfacesErr)
 	for _, i := range a.interfaces {
 		wire.SortIPs(in, append([]string{i.IP}, i.IPv6...)...)
 		for _, c := range i.AccessConfigs {
@@ -177,28 +178,31 @@ func ask(ctx context.Context, c *metadata.Client, at string) (answers, error) {
 			return err
 		})
 	}
-	object := func(into any, path string) {
-		g.Go(func() error {
-			s, err := get(ctx, c, at, path)
-			if errors.Is(err, imds.ErrAbsent) || err == nil && strings.TrimSpace(s) == "" {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if err := json.Unmarshal([]byte(s), into); err != nil {
-				return fmt.Errorf("GET %s: %w", at+prefix+path, err)
-			}
+	object := func(into any, path string) error {
+		s, err := get(ctx, c, at, path)
+		if errors.Is(err, imds.ErrAbsent) || err == nil && strings.TrimSpace(s) == "" {
 			return nil
-		})
+		}
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(s), into); err != nil {
+			return fmt.Errorf("GET %s: %w", at+prefix+path, err)
+		}
+		return nil
 	}
 	text(&a.zone, "instance/zone", true)
 	text(&a.hostname, "instance/hostname", true)
 	text(&a.machine, "instance/machine-type", false)
-	object(&a.instance, "instance/attributes/?recursive=True")
-	object(&a.project, "project/attributes/?recursive=True")
-	object(&a.interfaces, "instance/network-interfaces/?recursive=True&alt=json")
-	return a, g.Wait()
+	g.Go(func() error { return object(&a.instance, "instance/attributes/?recursive=True") })
+	g.Go(func() error { return object(&a.project, "project/attributes/?recursive=True") })
+	g.Go(func() error {
+		// DHCP serves the first link without them.
+		a.interfacesErr = object(&a.interfaces, "instance/network-interfaces/?recursive=True&alt=json")
+		return nil
+	})
+	err := g.Wait()
+	return a, err
 }
 
 const prefix = "/computeMetadata/v1/"
