@@ -114,3 +114,15 @@ func TestABlankVariableIsNoSign(t *testing.T) {
 		}
 	}
 }
+
+func TestKeysOfCoreOSAreEnough(t *testing.T) {
+	h := host("vmware", map[string]string{"coreos.config.data": "I2Nsb3VkLWNvbmZpZwo=", "coreos.config.data.encoding": "base64"})
+	in, err := fetch(t.Context(), dstest.Env(h, "", nil))
+	if err != nil || string(in.UserData) != "#cloud-config\n" || detect(h).Match != datasources.Yes {
+		t.Errorf("fetch() = %+v, %v, want the user-data", in, err)
+	}
+	h = host("vmware", map[string]string{"coreos.config.url": "http://192.0.2.1/x"})
+	if detect(h).Match != datasources.Yes || needs(h) != datasources.Network {
+		t.Errorf("detect() = %+v, needs() = %s, want a machine that needs the network", detect(h), needs(h))
+	}
+}

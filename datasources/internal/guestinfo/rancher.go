@@ -17,7 +17,8 @@ const maxEntries = 64
 
 // HasRancher says whether keys of RancherOS are set.
 func HasRancher(get func(string) string) bool {
-	for _, k := range []string{"hostname", "cloud-init.config.data", "cloud-init.config.url", "interface.0.mac", "interface.0.name", "interface.0.dhcp", "interface.0.ip.0.address"} {
+	for _, k := range []string{"hostname", "cloud-init.config.data", "cloud-init.config.url", "coreos.config.data", "coreos.config.url",
+		"interface.0.mac", "interface.0.name", "interface.0.dhcp", "interface.0.ip.0.address"} {
 		if get(k) != "" {
 			return true
 		}
