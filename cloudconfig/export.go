@@ -46,7 +46,7 @@ func (tr *Trace) Export(o ExportOptions) ([]byte, error) {
 		return nil, nil
 	}
 	block(root)
-	return document.Write(root)
+	return document.Encode(root)
 }
 
 // block makes a tree of one line per value, without comments: those of

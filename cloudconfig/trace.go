@@ -225,7 +225,7 @@ func (tr *Trace) GetText(path string, private bool) (string, error) {
 	if n.Kind == yaml.ScalarNode {
 		return n.Value, nil
 	}
-	out, err := document.Write(n)
+	out, err := document.Encode(n)
 	return string(out), err
 }
 

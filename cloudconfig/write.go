@@ -120,7 +120,7 @@ func edit(root string, change func(*yaml.Node) error) error {
 	if err := change(doc.Content[0]); err != nil {
 		return err
 	}
-	out, err := document.Write(doc)
+	out, err := document.Encode(doc)
 	if err != nil {
 		return err
 	}

@@ -3,10 +3,40 @@ package cloudconfig
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"rancheros/paths"
 )
+
+func TestALongLineStaysOneLine(t *testing.T) {
+	key := "ssh-rsa " + strings.Repeat("A", 100) + " a comment of more than one word"
+	root := machine(t, map[string]string{paths.LocalConfig: "ssh_authorized_keys:\n- " + key + "\n"})
+	if err := Set(root, "hostname", "h"); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(filepath.Join(root, paths.LocalConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, tr, err := Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported, err := tr.Export(ExportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := tr.GetText("ssh_authorized_keys", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, text := range map[string]string{"the file": string(file), "export": string(exported), "get": got} {
+		if !strings.Contains(text, "- "+key+"\n") {
+			t.Errorf("%s has the key in pieces:\n%s", what, text)
+		}
+	}
+}
 
 // FuzzSet: a value that is taken is there afterwards, in a file that is still
 // valid; one that is refused changes nothing.

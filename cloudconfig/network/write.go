@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
+	"rancheros/cloudconfig/userdata/document"
 )
 
 // ToV2 writes a Config as network-config version 2. The same Config gives the
@@ -58,8 +58,8 @@ func ToV2(c *Config) []byte {
 		}
 		doc[section].(map[string]any)[l.ID] = entry
 	}
-	out, err := yaml.Dump(map[string]any{"network": doc}, yaml.WithV3Defaults(), yaml.WithIndent(2), yaml.WithLineWidth(-1))
-	if err != nil { // maps of strings, numbers and lists: this cannot be
+	out, err := document.Encode(map[string]any{"network": doc})
+	if err != nil { // maps of strings, numbers and lists: it cannot fail
 		return nil
 	}
 	return out

@@ -10,9 +10,8 @@ import (
 	"fmt"
 	"path"
 
-	"go.yaml.in/yaml/v4"
-
 	"rancheros/cloudconfig/userdata"
+	"rancheros/cloudconfig/userdata/document"
 	"rancheros/cloudconfig/userdata/fetch"
 	"rancheros/cloudinit/execute"
 	"rancheros/cloudinit/state"
@@ -67,13 +66,13 @@ func (d Document) run(ctx context.Context, tr *tree.Tree, o userdata.Options) (*
 			errs = append(errs, fmt.Errorf("%s:%d:%d: %s", d.File, max(p.Line, 1), max(p.Column, 1), p.Message))
 		}
 	}
-	var doc bytes.Buffer
-	if err := yaml.NewEncoder(&doc).Encode(parsed.Config); err != nil {
+	doc, err := document.YAML(parsed.Config)
+	if err != nil {
 		return nil, err
 	}
 	t := execute.New(tr)
 	t.Chroot = d.Chroot
-	c, err := t.ReadConfig(d.File, d.source(parsed, doc.Bytes()))
+	c, err := t.ReadConfig(d.File, d.source(parsed, doc))
 	errs = append(errs, err)
 	report, err := execute.Run(ctx, t, c, execute.Options{Only: d.Only, Again: true})
 	errs = append(errs, err)

@@ -8,8 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"go.yaml.in/yaml/v4"
-
+	"rancheros/cloudconfig/userdata/document"
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
 )
@@ -100,15 +99,11 @@ func (s *Status) Print(w io.Writer, format string, long bool) error {
 		if err := json.Unmarshal(b, &doc); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(w, "---"); err != nil {
+		out, err := document.Encode(doc)
+		if err != nil {
 			return err
 		}
-		e := yaml.NewEncoder(w)
-		e.SetIndent(2)
-		if err := e.Encode(doc); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(w, "...")
+		_, err = fmt.Fprintf(w, "---\n%s...\n", out)
 		return err
 	}
 	return s.table(w, long)

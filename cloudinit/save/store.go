@@ -7,10 +7,9 @@ import (
 	"path"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	"rancheros/cloudconfig"
 	"rancheros/cloudconfig/userdata"
+	"rancheros/cloudconfig/userdata/document"
 	"rancheros/cloudinit/state"
 	"rancheros/cloudinit/tree"
 	"rancheros/paths"
@@ -166,17 +165,15 @@ func (s *saver) dropOld(dir string, files map[string]file) error {
 
 // configText is the merged config as a document.
 func configText(r *userdata.Result) ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteString("#cloud-config\n")
+	header := []byte("#cloud-config\n")
 	if r.Config == nil || len(r.Config.Content) == 0 {
-		return b.Bytes(), nil
+		return header, nil
 	}
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := e.Encode(r.Config); err != nil {
-		return nil, fmt.Errorf("write the merged config: %w", err)
+	out, err := document.YAML(r.Config)
+	if err != nil {
+		return nil, fmt.Errorf("the merged config: %w", err)
 	}
-	return b.Bytes(), e.Close()
+	return append(header, out...), nil
 }
 
 // layer is what becomes boot.yml: the user's own text where it is one plain

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 
+	"rancheros/cloudconfig/userdata/document"
 	"rancheros/datasources"
 )
 
@@ -207,13 +208,11 @@ func ReadWant(t *testing.T, dir string) Want {
 
 func writeWant(t *testing.T, dir string, w Want) {
 	t.Helper()
-	var b strings.Builder
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := e.Encode(w); err != nil {
+	b, err := document.Encode(w)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(dir+"/want.yaml", []byte(b.String()), 0o644); err != nil {
+	if err := os.WriteFile(dir+"/want.yaml", b, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -137,15 +137,15 @@ func YAML(n *yaml.Node) ([]byte, error) {
 	if n == nil {
 		n = Map()
 	}
-	return Write(quoted(Copy(n)))
+	return Encode(quoted(Copy(n)))
 }
 
-// Write writes a node as it is and as people indent it. Long lines stay whole:
-// people and scripts look for a key or a command in one line.
-func Write(n *yaml.Node) ([]byte, error) {
-	out, err := yaml.Dump(n, yaml.WithV3Defaults(), yaml.WithIndent(2), yaml.WithLineWidth(-1))
+// Encode writes YAML as people indent it. No line is broken: whoever looks for
+// an ssh key in a config must find it in one.
+func Encode(v any) ([]byte, error) {
+	out, err := yaml.Dump(v, yaml.WithV3Defaults(), yaml.WithIndent(2), yaml.WithLineWidth(-1))
 	if err != nil {
-		return nil, fmt.Errorf("write yaml: %w", err)
+		return nil, fmt.Errorf("write YAML: %w", err)
 	}
 	return out, nil
 }

@@ -51,6 +51,13 @@ func TestYAMLWritesWhatEveryReaderReadsTheSameWay(t *testing.T) {
 	}
 }
 
+func TestYAMLBreaksNoLine(t *testing.T) {
+	want := "key: " + strings.Repeat("word ", 40) + "end\n"
+	if got, err := document.Encode(map[string]string{"key": strings.Repeat("word ", 40) + "end"}); err != nil || string(got) != want {
+		t.Errorf("Encode() = %q, %v, want %q", got, err, want)
+	}
+}
+
 func TestYAMLKeepsTextToTheLastEmptyLine(t *testing.T) {
 	for _, text := range []string{"\n0", "\nfirst\n", "\n\n  indented\n", "last\n\n", "\n", " \n", "\ttab\n", "# no comment\n", "a\r\nb\n", "- no list\n", "\u2028"} {
 		for _, style := range []yaml.Style{0, yaml.LiteralStyle, yaml.FoldedStyle, yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle} {
