@@ -1,9 +1,13 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"rancheros/services"
 )
@@ -44,17 +48,19 @@ func readDockerOpts(text string) (opts, env []string, err error) {
 	return opts, env, err
 }
 
-// references puts in variables that the file itself has set. The rest of what
-// a shell could do is not done: the words stay as they are.
+// reference is $NAME or ${NAME}.
+var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$(?:\{\w+\}|\w+)`) })
+
+// references puts in variables that the file itself has set; others are empty,
+// as in a shell. The rest of what a shell could do is not done: the words stay
+// as they are.
 func references(value string, vars map[string]string) string {
 	if strings.Contains(value, "'") {
 		return value
 	}
-	for name, v := range vars {
-		value = strings.ReplaceAll(value, "${"+name+"}", v)
-		value = strings.ReplaceAll(value, "$"+name, v)
-	}
-	return value
+	return reference().ReplaceAllStringFunc(value, func(ref string) string {
+		return vars[strings.Trim(ref, "${}")]
+	})
 }
 
 // logicalLine takes one line; a quote goes on over line breaks, as in the file
@@ -145,6 +151,27 @@ func modernDriver(name string) string {
 		return "overlay2"
 	}
 	return name
+}
+
+// takeFeatures takes --feature out of args: features have their place in the
+// config file, and must not be in both.
+func takeFeatures(args []string) (rest []string, features map[string]bool) {
+	features = map[string]bool{}
+	for _, a := range args {
+		spec, ok := strings.CutPrefix(a, "--feature=")
+		if !ok {
+			rest = append(rest, a)
+			continue
+		}
+		name, value, _ := strings.Cut(spec, "=")
+		on, err := strconv.ParseBool(cmp.Or(value, "true"))
+		if err != nil {
+			rest = append(rest, a) // dockerd says what is wrong with it
+			continue
+		}
+		features[name] = on
+	}
+	return rest, features
 }
 
 // flagsIn names the flags that args set.

@@ -26,6 +26,7 @@ type builder struct {
 	defaults []setting
 	hosts    []string
 	features map[string]bool
+	asked    map[string]bool // features that a person asked for by an argument
 	debug    bool
 	extra    []string // arguments as a person wrote them
 	proxies  []string // of rancher.network, for pulls
@@ -58,9 +59,9 @@ func proxies(n cloudconfig.Network) []string {
 // daemon's config file, that over rancher.docker, and that over our defaults;
 // dockerd itself refuses to be told the same thing twice.
 func (b *builder) build() (Command, error) {
-	b.extra = onceEachHost(modern(b.extra))
+	b.extra, b.asked = takeFeatures(onceEachHost(modern(b.extra)))
 	given := flagsIn(b.extra)
-	inFile, err := b.configFile()
+	inFile, err := b.configFile(given)
 	if err != nil {
 		return Command{}, err
 	}
@@ -176,8 +177,9 @@ func boolean(b *bool) string {
 }
 
 // configFile merges our features into the config file of the daemon that the
-// user may have written. inFile names the flags that it stands for.
-func (b *builder) configFile() (inFile map[string]bool, err error) {
+// user may have written, and leaves out of it what an argument says. inFile names
+// the flags that the rest of it stands for.
+func (b *builder) configFile(given map[string]bool) (inFile map[string]bool, err error) {
 	config := map[string]any{}
 	if b.d.ConfigFile != "" {
 		text, err := fs.ReadFile(b.root, rel(b.d.ConfigFile))
@@ -195,8 +197,14 @@ func (b *builder) configFile() (inFile map[string]bool, err error) {
 		}
 	}
 	inFile = map[string]bool{}
-	for key := range config {
-		inFile[flagOf(key)] = true
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		flag := flagOf(key)
+		if !given[flag] {
+			inFile[flag] = true
+			continue
+		}
+		delete(config, key)
+		b.problems = append(b.problems, fmt.Errorf("%s: %s is left out: the argument --%s wins", b.d.ConfigFile, key, flag))
 	}
 	features, _ := config["features"].(map[string]any)
 	if features == nil {
@@ -207,6 +215,9 @@ func (b *builder) configFile() (inFile map[string]bool, err error) {
 			features[name] = on
 		}
 	}
+	for name, on := range b.asked {
+		features[name] = on
+	}
 	config["features"] = features
 	text, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {
@@ -216,14 +227,19 @@ func (b *builder) configFile() (inFile map[string]bool, err error) {
 	return inFile, nil
 }
 
-// flagOf is the flag for a key of the daemon's config file: some lists have a
-// name in the plural there.
+// plurals are keys of the daemon's config file whose flag is called otherwise.
+var plurals = map[string]string{
+	"authorization-plugins": "authorization-plugin", "cdi-spec-dirs": "cdi-spec-dir", "default-address-pools": "default-address-pool",
+	"default-network-opts": "default-network-opt", "default-ulimits": "default-ulimit", "dns-opts": "dns-opt", "exec-opts": "exec-opt",
+	"extension-dirs": "extension-dir", "host-gateway-ips": "host-gateway-ip", "hosts": "host", "insecure-registries": "insecure-registry",
+	"labels": "label", "log-opts": "log-opt", "node-generic-resources": "node-generic-resource", "registry-mirrors": "registry-mirror",
+	"storage-opts": "storage-opt",
+}
+
+// flagOf is the flag for a key of the daemon's config file.
 func flagOf(key string) string {
-	switch key {
-	case "hosts", "insecure-registries", "registry-mirrors", "log-opts":
-		return map[string]string{
-			"hosts": "host", "insecure-registries": "insecure-registry", "registry-mirrors": "registry-mirror", "log-opts": "log-opt",
-		}[key]
+	if flag, ok := plurals[key]; ok {
+		return flag
 	}
 	return key
 }

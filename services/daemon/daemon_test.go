@@ -73,6 +73,17 @@ func TestUser(t *testing.T) {
 			strings.Replace(plain, " --data-root=/var/lib/docker", "", 1),
 		},
 		{
+			"an argument wins over the daemon's config file",
+			"rancher: {docker: {config_file: /etc/docker/daemon.json, extra_args: [--label=a=b, --log-level, info, -H, fd://]}}",
+			map[string]string{"etc/docker/daemon.json": `{"labels": ["c=d"], "log-level": "debug", "hosts": ["tcp://:1"], "data-root": "/mine"}`},
+			strings.Replace(plain, " --data-root=/var/lib/docker", "", 1) + " --host=unix:///var/run/docker.sock --label=a=b --log-level=info --host=fd://",
+		},
+		{
+			"variables whose names begin alike, and one that is not set", "",
+			map[string]string{"var/lib/rancher/conf/docker": "D=1\nDI=2\nDIR=3\nDOCKER_OPTS=\"$DOCKER_OPTS $NONE --data-root=/$DIR/${DI}/$D\"\n"},
+			strings.Replace(plain, " --data-root=/var/lib/docker", "", 1) + " --host=unix:///var/run/docker.sock --data-root=/3/2/1",
+		},
+		{
 			"the same socket twice",
 			"rancher: {docker: {tls: true, ca_cert: x, server_cert: y, server_key: z}}",
 			map[string]string{"var/lib/rancher/conf/docker": "DOCKER_OPTS=\"-H tcp://0.0.0.0:2376\""},
@@ -123,6 +134,24 @@ func TestWhatCannotBeReadIsLeftOutAndNamed(t *testing.T) {
 				t.Errorf("err = %v, problems = %v; want one problem that names %s", err, c.Problems, tt.file)
 			}
 		})
+	}
+}
+
+// TestAFlagIsNotInTheFileAsWell: dockerd refuses to start on what it is told
+// twice.
+func TestAFlagIsNotInTheFileAsWell(t *testing.T) {
+	c, err := user(config(t, "rancher: {docker: {config_file: /etc/docker/daemon.json, extra_args: [--exec-opt=x, --debug, --feature, a=false, --feature=b]}}"), fstest.MapFS{
+		"etc/docker/daemon.json": &fstest.MapFile{Data: []byte(`{"exec-opts": ["y"], "debug": false, "mtu": 1400, "features": {"a": true}}`)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "{\n  \"features\": {\n    \"a\": false,\n    \"b\": true,\n    \"embedded-containerd\": true,\n    \"swarm-nftables\": true\n  },\n  \"mtu\": 1400\n}\n"
+	if diff := cmp.Diff(want, string(c.Files[0].Content)); diff != "" {
+		t.Errorf("config file (-want +got):\n%s", diff)
+	}
+	if len(c.Problems) != 2 {
+		t.Errorf("problems = %v, want one for each key that is left out", c.Problems)
 	}
 }
 
