@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 )
 
@@ -47,6 +49,9 @@ type Container struct {
 	Image   string
 	Labels  map[string]string
 	Running bool
+	// Volumes are the names of the anonymous volumes by the folder that they are
+	// mounted at.
+	Volumes map[string]string
 	// Status is for people: Up 3 minutes, Exited (1) 2 hours ago.
 	Status string
 }
@@ -107,9 +112,25 @@ func (e *Engine) Containers(ctx context.Context) ([]Container, error) {
 		out = append(out, Container{
 			ID: c.ID, Name: name, Image: c.ImageID, Labels: c.Labels,
 			Running: c.State == "running" || c.State == "restarting", Status: c.Status,
+			Volumes: anonymous(c.Mounts),
 		})
 	}
 	return out, nil
+}
+
+// isAnonymous says whether Docker made up the name of a volume.
+func isAnonymous(name string) bool {
+	return len(name) == 64 && strings.Trim(name, "0123456789abcdef") == ""
+}
+
+func anonymous(mounts []container.MountPoint) map[string]string {
+	out := map[string]string{}
+	for _, m := range mounts {
+		if m.Type == mount.TypeVolume && isAnonymous(m.Name) {
+			out[m.Destination] = m.Name
+		}
+	}
+	return out
 }
 
 // ImageID implements Docker.

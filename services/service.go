@@ -11,6 +11,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -122,6 +124,34 @@ func (s *Service) Hash() string {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])
+}
+
+// withVolumes is s with the anonymous volumes of the container that it replaces,
+// by the folders they are mounted at, as compose does it: what a database keeps
+// there outlives a new image. What is made anew at every boot begins empty.
+func (s *Service) withVolumes(old map[string]string) *Service {
+	if s.Rebuild == "always" {
+		return s
+	}
+	out, host := *s, *s.Host
+	taken := map[string]bool{}
+	for _, b := range host.Binds {
+		taken[path.Clean(bindTarget(b))] = true
+	}
+	for _, m := range host.Mounts {
+		taken[path.Clean(m.Target)] = true
+	}
+	for at := range host.Tmpfs {
+		taken[path.Clean(at)] = true
+	}
+	host.Binds = slices.Clone(host.Binds)
+	for _, at := range slices.Sorted(maps.Keys(old)) {
+		if !taken[at] {
+			host.Binds = append(host.Binds, old[at]+":"+at)
+		}
+	}
+	out.Host = &host
+	return &out
 }
 
 // readLabels takes the meaning out of the labels.

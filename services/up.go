@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -305,7 +306,7 @@ func (r *run) replace(ctx context.Context, e *engine, s *Service, old Container)
 			return "", fmt.Errorf("remove %s: %w", next, err)
 		}
 	}
-	id, err := e.Create(ctx, next, r.labelled(s))
+	id, err := e.Create(ctx, next, r.labelled(s).withVolumes(e.ownVolumes(s, old)))
 	if err != nil {
 		return "", err
 	}
@@ -353,6 +354,19 @@ func newEngine(ctx context.Context, d Docker) (*engine, error) {
 		e.containers[c.Name] = c
 	}
 	return e, nil
+}
+
+// ownVolumes are the anonymous volumes of a container that it does not have from
+// another one by volumes_from.
+func (e *engine) ownVolumes(s *Service, c Container) map[string]string {
+	own := maps.Clone(c.Volumes)
+	for _, from := range s.Host.VolumesFrom {
+		name, _, _ := strings.Cut(from, ":")
+		for at := range e.containers[name].Volumes {
+			delete(own, at)
+		}
+	}
+	return own
 }
 
 // image is the identity of an image; it is asked for once, until it is there.

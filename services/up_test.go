@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -143,6 +144,36 @@ func TestUpMakesAnewWhatDoesNotStart(t *testing.T) {
 	}
 	if !f.byName("aa").Running {
 		t.Errorf("a does not run: %q", f.log)
+	}
+}
+
+func TestANewContainerKeepsAnonymousVolumes(t *testing.T) {
+	f := newFake("base")
+	const before = `{image: base, volumes: [/data, /other, /shared], labels: {io.rancher.os.scope: system}}`
+	const after = `{image: base, command: new, volumes: [/data, "/host:/other/", {type: tmpfs, target: /shared}], labels: {io.rancher.os.scope: system%s}}`
+	up := func(text string, boot bool) {
+		t.Helper()
+		if _, err := Up(t.Context(), project(t, text), Options{System: f, Policy: Policy{Boot: boot}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const sharing = `{image: base, command: %s, volumes_from: [kept], labels: {io.rancher.os.scope: system}}`
+	up("kept: "+before+"\nfresh: "+before+"\nsharing: "+fmt.Sprintf(sharing, "a"), false)
+	for _, name := range []string{"kept", "fresh", "sharing"} {
+		f.byName(name).Volumes = map[string]string{"/data": "v1", "/other": "v2", "/shared": "v3"}
+	}
+	up("kept: "+fmt.Sprintf(after, "")+"\nfresh: "+fmt.Sprintf(after, ", io.docker.compose.rebuild: always")+
+		"\nsharing: "+fmt.Sprintf(sharing, "b"), true)
+	for name, want := range map[string][]string{"kept": {"/host:/other/", "v1:/data"}, "fresh": {"/host:/other/"}, "sharing": nil} {
+		if diff := cmp.Diff(want, f.byName(name).service.Host.Binds); diff != "" {
+			t.Errorf("binds of %s (-want +got):\n%s", name, diff)
+		}
+	}
+	// The volumes are no part of the definition: nothing has changed now.
+	f.log = nil
+	up("kept: "+fmt.Sprintf(after, ""), false)
+	if len(f.log) > 0 {
+		t.Errorf("up again did %q", f.log)
 	}
 }
 
