@@ -75,7 +75,7 @@ func (c *Catalogue) Index(ctx context.Context) (Index, error) {
 			err = yaml.Unmarshal(text, &one)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("catalogue %s: %w", root, err))
+			errs = append(errs, fmt.Errorf("catalogue %s: %w", hideUser(root), err))
 			continue
 		}
 		all.Services = join(all.Services, one.Services)
@@ -147,6 +147,9 @@ func (c *Catalogue) text(ctx context.Context, name string) ([]byte, error) {
 	return nil, ErrUnknown
 }
 
+// errOffline is returned for what a catalogue that is not online would fetch.
+var errOffline = errors.New("not in the cache, and there is no network yet")
+
 func isURL(s string) bool {
 	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
 }
@@ -164,7 +167,7 @@ func (c *Catalogue) read(ctx context.Context, where string) ([]byte, error) {
 		}
 	}
 	if !c.Online {
-		return nil, fmt.Errorf("%s: not in the cache, and there is no network yet", where)
+		return nil, fmt.Errorf("%s: %w", hideUser(where), errOffline)
 	}
 	text, err := c.fetch(ctx, where)
 	if err != nil {
@@ -220,8 +223,11 @@ func (c *Catalogue) fetch(ctx context.Context, where string) ([]byte, error) {
 	return all(res.Body, hideUser(where))
 }
 
-// hideUser takes credentials out of a URL.
+// hideUser takes credentials out of a URL; names and paths stay as they are.
 func hideUser(where string) string {
+	if !isURL(where) {
+		return where
+	}
 	u, err := url.Parse(where)
 	if err != nil {
 		return "(not a URL)"

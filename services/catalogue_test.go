@@ -3,12 +3,14 @@ package services
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
@@ -109,6 +111,36 @@ rancher:
 	}
 	if p.Auths["reg"].Password != "p" {
 		t.Error("the credentials are not there")
+	}
+}
+
+func TestAServerThatDoesNotAnswerHoldsNobodyUp(t *testing.T) {
+	asked := make(chan struct{}, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	var c cloudconfig.Config
+	url := strings.Replace(server.URL, "http://", "http://me:s3cret@", 1) + "/far.yml"
+	text := "rancher: {services: {near: {image: base, odd: key}}, services_include: {'" + url + "': true}}"
+	if err := yaml.Unmarshal([]byte(text), &c); err != nil {
+		t.Fatal(err)
+	}
+	waited := 0
+	wait := func(context.Context) error { waited++; return errors.New("no route") }
+	p, problems := LoadOnline(t.Context(), &c, wait, 50*time.Millisecond)
+	if len(p.Services) != 1 || p.Services[0].Name != "near" || len(asked) == 0 || waited != 1 {
+		t.Errorf("services = %v, %d requests, waited %d times; want near, after one wait and a request", p.Services, len(asked), waited)
+	}
+	said := fmt.Sprint(problems)
+	if !strings.Contains(said, "/far.yml") || !strings.Contains(said, `"odd"`) || strings.Contains(said, "s3cret") {
+		t.Errorf("problems = %v; want the server and the key named, and no password", problems)
+	}
+	// With nothing to fetch nothing is waited for, whatever else is wrong.
+	c.Rancher.ServicesInclude = nil
+	if _, problems := LoadOnline(t.Context(), &c, wait, time.Hour); len(problems) != 1 || waited != 1 {
+		t.Errorf("problems = %v after %d waits, want one, and no wait more", problems, waited)
 	}
 }
 

@@ -2,12 +2,14 @@ package services
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -17,6 +19,20 @@ import (
 // labelWhen is a pattern of files: without one that matches, the service is
 // left out.
 const labelWhen = "io.rancher.os.when"
+
+// LoadOnline is Load with definitions that have to be fetched. Only where there
+// are any does it wait for the network, and then no longer than patience: a
+// console must not wait for a server that does not answer.
+func LoadOnline(ctx context.Context, c *cloudconfig.Config, online func(context.Context) error, patience time.Duration) (Project, []error) {
+	p, problems := Load(ctx, c, false)
+	if !errors.Is(errors.Join(problems...), errOffline) {
+		return p, problems
+	}
+	_ = online(ctx) // a mirror may be near, without a default route
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return Load(ctx, c, true)
+}
 
 // Load makes the machine's project of its config: rancher.services, what
 // rancher.services_include adds to them, and the console and engine that were
@@ -36,7 +52,7 @@ func Load(ctx context.Context, c *cloudconfig.Config, online bool) (Project, []e
 	for _, name := range included(c) {
 		more, err := cat.Definition(ctx, name)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("services_include: %s: %w", name, err))
+			problems = append(problems, fmt.Errorf("services_include: %s: %w", hideUser(name), err))
 			continue
 		}
 		maps.Copy(defs, more)

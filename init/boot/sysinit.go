@@ -84,6 +84,10 @@ func preloadSystem(ctx context.Context, s *sysinitRun) error {
 	return preload.Load(ctx, s.system, paths.Preload+"/system-docker")
 }
 
+// definitionsPatience is how long the console waits for the definitions of
+// services that have to be fetched.
+const definitionsPatience = 30 * time.Second
+
 // startServices brings the project up; each service is a line of the record.
 func startServices(ctx context.Context, s *sysinitRun) error {
 	// Services start while the config is read again.
@@ -107,7 +111,7 @@ func startServices(ctx context.Context, s *sysinitRun) error {
 				return project, []error{err}
 			}
 			current.Store(config)
-			return services.Load(ctx, config, true)
+			return services.LoadOnline(ctx, config, services.Online, definitionsPatience)
 		},
 		Report: s.report,
 		Log:    s.log,

@@ -62,7 +62,8 @@ func control(c *cobra.Command) (*services.Control, error) {
 		return nil, err
 	}
 	warn(c, err)
-	project, problems := services.Load(c.Context(), config, true)
+	here := func(context.Context) error { return nil } // a person is: what there is of a network is up
+	project, problems := services.LoadOnline(c.Context(), config, here, 30*time.Second)
 	warn(c, problems...)
 	system, err := services.Connect(paths.SystemDockerSocket)
 	if err != nil {
