@@ -169,6 +169,37 @@ func TestControlNamesWhatIsNotThere(t *testing.T) {
 	}
 }
 
+func TestTheMachinesServicesAreShownWithoutUserDocker(t *testing.T) {
+	f := newFake("base")
+	tried := 0
+	c := &Control{
+		Project: project(t, "sys: {image: base, labels: {io.rancher.os.scope: system}}\nweb: {image: base}\napp: {image: base}"),
+		System:  f, User: func(context.Context) (Docker, error) { tried++; return nil, errors.New("it is down") },
+	}
+	states, err := c.Ps(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, s := range states {
+		got[s.Name] = s.State
+	}
+	if diff := cmp.Diff(map[string]string{"sys": "absent", "web": "unknown", "app": "unknown"}, got); diff != "" {
+		t.Errorf("Ps() (-want +got):\n%s", diff)
+	}
+	if _, err := c.Ps(t.Context(), "web"); err == nil || !strings.Contains(err.Error(), "it is down") {
+		t.Errorf("Ps(web) error = %v, want one that says why", err)
+	}
+	if err := c.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "web runs in user docker: it is down") {
+		t.Errorf("Start() error = %v, want one that names web", err)
+	}
+	f.remote["base"] = "new"
+	tried = 0
+	if err := c.Pull(t.Context(), func(string, string) {}); err == nil || f.images["base"] != "new" || tried > 2 {
+		t.Errorf("Pull() error = %v, image %q, user docker tried %d times; want the system's image and one try", err, f.images["base"], tried)
+	}
+}
+
 func TestLinesOfServicesCarryTheirName(t *testing.T) {
 	var (
 		out strings.Builder

@@ -30,7 +30,8 @@ type State struct {
 	// Scope is system or user.
 	Scope string `json:"scope"`
 	Image string `json:"image"`
-	// State is running, exited, created or absent.
+	// State is running, exited, created, absent, or unknown when User Docker does
+	// not answer.
 	State string `json:"state"`
 	// Status is for people: Up 3 minutes.
 	Status string `json:"status,omitempty"`
@@ -43,9 +44,12 @@ type found struct {
 	docker Docker
 	Container
 	there bool
+	// err says why it is not known whether there is one.
+	err error
 }
 
-// find looks for the containers of the named services, or of all.
+// find looks for the containers of the named services, or of all: these are
+// also found where User Docker does not answer, for that may be the question.
 func (c *Control) find(ctx context.Context, names []string) ([]found, error) {
 	p, unknown := c.Project.Only(names...)
 	if len(unknown) > 0 {
@@ -65,14 +69,15 @@ func (c *Control) find(ctx context.Context, names []string) ([]found, error) {
 	var out []found
 	for i := range p.Services {
 		s := &p.Services[i]
-		have := system
+		have, err := system, error(nil)
 		if !s.System {
-			if have, err = user(); err != nil {
-				return nil, fmt.Errorf("service %s runs in user docker: %w", s.Name, err)
-			}
+			have, err = user()
+		}
+		if err != nil && len(names) > 0 {
+			return nil, fmt.Errorf("service %s runs in user docker: %w", s.Name, err)
 		}
 		f := have[s.Name]
-		f.Service = s
+		f.Service, f.err = s, err
 		out = append(out, f)
 	}
 	return out, nil
@@ -103,6 +108,8 @@ func (c *Control) Ps(ctx context.Context, names ...string) ([]State, error) {
 			s.Scope = "system"
 		}
 		switch {
+		case f.err != nil:
+			s.State, s.Status = "unknown", "user docker does not answer"
 		case !f.there:
 		case f.Running:
 			s.State = "running"
@@ -138,6 +145,8 @@ func (c *Control) each(ctx context.Context, names []string, backwards bool, do f
 	var errs []error
 	for _, f := range all {
 		switch {
+		case f.err != nil:
+			errs = append(errs, fmt.Errorf("service %s runs in user docker: %w", f.Service.Name, f.err))
 		case f.there:
 			if err := do(f); err != nil {
 				errs = append(errs, fmt.Errorf("service %s: %w", f.Service.Name, err))
@@ -203,12 +212,14 @@ func (c *Control) Pull(ctx context.Context, told func(service, image string), na
 	if err != nil {
 		return err
 	}
+	user := sync.OnceValues(func() (Docker, error) { return c.User(ctx) })
 	var errs []error
 	for _, f := range all {
 		d := c.System
 		if !f.System {
-			if d, err = c.User(ctx); err != nil {
-				return err
+			if d, err = user(); err != nil {
+				errs = append(errs, fmt.Errorf("service %s runs in user docker: %w", f.Service.Name, err))
+				continue
 			}
 		}
 		told(f.Service.Name, f.Service.Image())

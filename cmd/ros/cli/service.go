@@ -69,15 +69,18 @@ func control(c *cobra.Command) (*services.Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &services.Control{Project: project, System: system, User: connectUser, Files: writefiles.For(config)}, nil
+	return &services.Control{Project: project, System: system, User: userWithin(time.Minute), Files: writefiles.For(config)}, nil
 }
 
-func connectUser(ctx context.Context) (services.Docker, error) {
-	user, err := services.Connect(paths.DockerSocket)
-	if err != nil {
-		return nil, err
+// userWithin returns User Docker, which may be about to start.
+func userWithin(patience time.Duration) func(context.Context) (services.Docker, error) {
+	return func(ctx context.Context) (services.Docker, error) {
+		user, err := services.Connect(paths.DockerSocket)
+		if err != nil {
+			return nil, err
+		}
+		return user, user.Ready(ctx, patience)
 	}
-	return user, user.Ready(ctx, time.Minute)
 }
 
 func warn(c *cobra.Command, problems ...error) {
@@ -276,12 +279,14 @@ func newServicePs() *cobra.Command {
 	c.Long = `Ps shows the services of this machine and the state of their containers.
 
 With --output json it prints {"version": 1, "services": [{"name", "scope",
-"image", "state", "status", "id"}]}; state is running, exited, created or absent.`
+"image", "state", "status", "id"}]}; state is running, exited, created, absent,
+or unknown where User Docker does not answer.`
 	c.RunE = func(c *cobra.Command, names []string) error {
 		ctl, err := control(c)
 		if err != nil {
 			return err
 		}
+		ctl.User = userWithin(5 * time.Second) // that it does not answer is an answer
 		states, err := ctl.Ps(c.Context(), names...)
 		switch {
 		case err != nil:
