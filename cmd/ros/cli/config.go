@@ -43,15 +43,23 @@ rancher.network.interfaces."eth1.100".address`,
 	return c
 }
 
-// loadConfig loads the layers and says on w what of them is broken. Who may not
-// read them all gets no answer rather than a wrong one.
-func loadConfig(w io.Writer, root string) (*cloudconfig.Trace, error) {
+// mayRead is an error for who may not read all layers: no answer is better than
+// a wrong one.
+func mayRead(root string) error {
 	f, err := os.Open(filepath.Join(root, paths.LocalConfig))
 	if err == nil {
 		err = f.Close()
 	}
-	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
-		return nil, needRoot()
+	if errors.Is(err, fs.ErrPermission) {
+		return needRoot()
+	}
+	return nil
+}
+
+// loadConfig loads the layers and says on w what of them is broken.
+func loadConfig(w io.Writer, root string) (*cloudconfig.Trace, error) {
+	if err := mayRead(root); err != nil {
+		return nil, err
 	}
 	_, tr, err := cloudconfig.Load(root)
 	if err != nil {

@@ -14,13 +14,15 @@ import (
 )
 
 func newEnv() *cobra.Command {
-	return &cobra.Command{
-		Use:                "env COMMAND [ARG]...",
-		Short:              "Run a command with rancher.environment added to its environment",
-		Example:            "  ros env printenv VERSION",
-		Args:               cobra.MinimumNArgs(1),
-		DisableFlagParsing: true,
+	c := &cobra.Command{
+		Use:     "env COMMAND [ARG]...",
+		Short:   "Run a command with rancher.environment added to its environment",
+		Example: "  sudo ros env printenv VERSION",
+		Args:    cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := mayRead("/"); err != nil {
+				return err
+			}
 			config, _, err := cloudconfig.Load("/")
 			if config == nil {
 				return err
@@ -39,4 +41,6 @@ func newEnv() *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().SetInterspersed(false) // flags behind the command are its own
+	return c
 }

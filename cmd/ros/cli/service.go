@@ -26,9 +26,9 @@ func newService() *cobra.Command {
 and docker, those of the catalogue that you enable, and those that you write in
 rancher.services. Services with the label io.rancher.os.scope: system run in
 System Docker, the others in User Docker.`,
-		Example: `  ros service list --all
-  ros service enable qemu-guest-agent && ros service up qemu-guest-agent
-  ros service logs --follow network`,
+		Example: `  sudo ros service list --all
+  sudo ros service enable qemu-guest-agent && sudo ros service up qemu-guest-agent
+  sudo ros service logs --follow network`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return &ExitError{2, fmt.Errorf("%s: no such command; see `ros service --help`", args[0])}
@@ -112,7 +112,7 @@ func newServiceUp() *cobra.Command {
 	c.Long = `Up creates services that are not there, replaces those whose definition or
 image changed, and starts those that do not run, each after the ones it waits
 for. Without names it does so for all.`
-	c.Example = "  ros service up\n  ros service up --force-recreate ntp"
+	c.Example = "  sudo ros service up\n  sudo ros service up --force-recreate ntp"
 	return c
 }
 

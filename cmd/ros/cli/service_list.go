@@ -37,8 +37,11 @@ rancher.services are listed as well, the machine's own among them.
 
 With --output json it prints {"version": 1, "services": [{"name", "state",
 "origin"}]}; origin is catalogue, config or os.`,
-		Example: "  ros service list\n  ros service list --all --output json",
+		Example: "  sudo ros service list\n  sudo ros service list --all --output json",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := mayRead("/"); err != nil {
+				return err
+			}
 			config, _, err := cloudconfig.Load("/")
 			if config == nil {
 				return err
@@ -100,7 +103,7 @@ func newServiceEnable() *cobra.Command {
 		Long: `Enable adds services to rancher.services_include and fetches their images. A
 name is one of the catalogue, the path of a service file below
 /var/lib/rancher/conf, or a URL. ` + "`ros service up NAME`" + ` starts one now.`,
-		Example:           "  ros service enable qemu-guest-agent\n  ros service enable /var/lib/rancher/conf/mine.yml",
+		Example:           "  sudo ros service enable qemu-guest-agent\n  sudo ros service enable /var/lib/rancher/conf/mine.yml",
 		ValidArgsFunction: catalogueNames,
 	})
 	c.RunE = func(c *cobra.Command, names []string) error {
