@@ -16,6 +16,12 @@ func strict(c *cobra.Command) {
 	c.InitDefaultCompletionCmd()
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misused(c, err) })
 	tighten(c)
+	if help, _, err := c.Find([]string{"help"}); err == nil {
+		help.Args = func(help *cobra.Command, words []string) error {
+			of, rest, _ := c.Find(words) // what it does not know is in rest
+			return orUnknown(of, rest, func() error { return nil })
+		}
+	}
 }
 
 func tighten(c *cobra.Command) {

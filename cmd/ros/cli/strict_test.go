@@ -30,6 +30,9 @@ func TestWrongUseIsExitCodeTwoAndNamesTheHelp(t *testing.T) {
 		{"cloud-init stauts", "did you mean status?"},
 		{"completion tcsh", "see `ros completion --help`"},
 		{"env", "see `ros env --help`"},
+		{"env --nope printenv", "see `ros env --help`"},
+		{"help confg", "did you mean config?"},
+		{"help config explian", "there is no `ros config explian`; did you mean explain?"},
 		{"dev", "see `ros dev --help`"},
 		{"datasource list extra", "see `ros datasource list --help`"},
 		{"cloud-init status --nope", "see `ros cloud-init status --help`"},
@@ -40,6 +43,15 @@ func TestWrongUseIsExitCodeTwoAndNamesTheHelp(t *testing.T) {
 	} {
 		if code, out, errs := runRos(t, strings.Fields(row.line)...); code != 2 || !strings.Contains(errs, row.says) || out != "" {
 			t.Errorf("ros %s = %d, want 2 and %q\nstdout: %s\nstderr: %s", row.line, code, row.says, out, errs)
+		}
+	}
+}
+
+func TestHelpIsShownOfEveryCommand(t *testing.T) {
+	for _, line := range []string{"help", "help env", "env --help", "env -h", "help config explain", "help dev"} {
+		words := strings.Fields(line)
+		if code, out, errs := runRos(t, words...); code != 0 || !strings.Contains(out, "Usage:\n  ros") || errs != "" {
+			t.Errorf("ros %s = %d, want the help\nstdout: %s\nstderr: %s", line, code, out, errs)
 		}
 	}
 }
