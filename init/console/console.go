@@ -74,7 +74,7 @@ func Run(ctx context.Context, o *Options) error {
 	}
 	lines, err := respawn.Read(respawn.Conf)
 	if err != nil {
-		return err
+		r.Log.Error("respawn", "err", err)
 	}
 	go func() {
 		markSSH(ctx, o)

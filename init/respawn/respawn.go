@@ -42,23 +42,28 @@ func Main(ctx context.Context, args []string) int {
 	lines, err := Read(file)
 	if err != nil {
 		log.Error("respawn", "err", err)
+	}
+	if lines == nil {
 		return 1
 	}
 	Run(ctx, log, lines)
 	return 0
 }
 
-// Read returns the command lines of file and of the files in file + ".d".
-func Read(file string) ([]string, error) {
+// Read returns the command lines of file and of the files in file + ".d". One that
+// cannot be read is named in the error and costs its own lines only: sshd is in
+// another.
+func Read(file string) (lines []string, err error) {
 	files, err := filepath.Glob(file + ".d/*")
 	if err != nil {
 		return nil, err
 	}
-	var lines []string
+	var errs []error
 	for _, f := range append([]string{file}, files...) {
 		b, err := os.ReadFile(f)
 		if err != nil {
-			return nil, fmt.Errorf("read what to respawn: %w", err)
+			errs = append(errs, fmt.Errorf("read what to respawn: %w", err))
+			continue
 		}
 		for l := range strings.Lines(string(b)) {
 			if l = strings.TrimSpace(l); l != "" && !strings.HasPrefix(l, "#") {
@@ -66,7 +71,7 @@ func Read(file string) ([]string, error) {
 			}
 		}
 	}
-	return lines, nil
+	return lines, errors.Join(errs...)
 }
 
 // Run keeps lines running until ctx ends; then it ends them.

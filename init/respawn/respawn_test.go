@@ -33,6 +33,25 @@ func TestReadJoinsDropInsAndSkipsComments(t *testing.T) {
 	}
 }
 
+func TestADropInThatCannotBeReadCostsItsOwnLinesOnly(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "respawn.conf")
+	if err := os.MkdirAll(conf+".d/folder", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{conf: "/bin/a\n", conf + ".d/z": "/bin/z\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := Read(conf)
+	if err == nil || !strings.Contains(err.Error(), conf+".d/folder") {
+		t.Errorf("Read() error = %v, want one that names the folder", err)
+	}
+	if d := cmp.Diff([]string{"/bin/a", "/bin/z"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestALineThatEndsAgainAndAgainIsGivenUp(t *testing.T) {
 	var log bytes.Buffer
 	count := filepath.Join(t.TempDir(), "n")
