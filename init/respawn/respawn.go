@@ -21,11 +21,13 @@ import (
 // Conf is the file that console-init writes; users add files to Conf + ".d".
 const Conf = "/etc/respawn.conf"
 
-// A line that ends more than limit times within window is given up: it would
-// only burn the machine's time.
+// A line that ends more than limit times within window rests: it would only burn
+// the machine's time. Not for ever: sshd cannot listen on an address that is yet
+// to come.
 const (
 	limit  = 10
 	window = time.Second
+	rest   = time.Minute
 )
 
 // Main is the applet: respawn [-f FILE].
@@ -80,14 +82,14 @@ func Run(ctx context.Context, log *slog.Logger, lines []string) {
 	go r.Loop(ctx)
 	var wg sync.WaitGroup
 	for _, l := range lines {
-		wg.Go(func() { keep(ctx, r, log, l) })
+		wg.Go(func() { keep(ctx, r, log, l, rest) })
 	}
 	wg.Wait()
 	// With nothing to run the console still is a container that stays.
 	<-ctx.Done()
 }
 
-func keep(ctx context.Context, r *reap.Reaper, log *slog.Logger, line string) {
+func keep(ctx context.Context, r *reap.Reaper, log *slog.Logger, line string, rest time.Duration) {
 	var ends []time.Time
 	for ctx.Err() == nil {
 		err := once(ctx, r, line)
@@ -99,8 +101,12 @@ func keep(ctx context.Context, r *reap.Reaper, log *slog.Logger, line string) {
 		if len(ends) > limit {
 			ends = ends[1:]
 			if now.Sub(ends[0]) < window {
-				log.Error("given up: it ends again and again", "command", line, "err", err)
-				return
+				log.Error("given up for a while: it ends again and again", "command", line, "err", err, "again in", rest)
+				select {
+				case <-time.After(rest):
+				case <-ctx.Done():
+				}
+				ends = nil
 			}
 		}
 		log.Debug("ended", "command", line, "err", err)

@@ -3,6 +3,7 @@ package respawn
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"rancheros/init/reap"
 )
 
 func TestReadJoinsDropInsAndSkipsComments(t *testing.T) {
@@ -50,6 +53,36 @@ func TestADropInThatCannotBeReadCostsItsOwnLinesOnly(t *testing.T) {
 	if d := cmp.Diff([]string{"/bin/a", "/bin/z"}, got); d != "" {
 		t.Error(d)
 	}
+}
+
+func TestALineThatWasGivenUpIsTriedAgain(t *testing.T) {
+	count := filepath.Join(t.TempDir(), "n")
+	script := filepath.Join(t.TempDir(), "s")
+	// It ends at once until the address is there, so to say; then it stays.
+	text := fmt.Sprintf("#!/bin/sh\necho x >>%s\n[ $(wc -l <%[1]s) -le %d ] || exec sleep 60\n", count, limit+1)
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r := reap.New()
+	go r.Loop(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		keep(ctx, r, slog.New(slog.DiscardHandler), script, time.Millisecond)
+	}()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for lines := 0; lines < limit+2; <-tick.C {
+		if ctx.Err() != nil {
+			t.Fatalf("ran %d times, want one more after the rest", lines)
+		}
+		b, _ := os.ReadFile(count)
+		lines = strings.Count(string(b), "x")
+	}
+	cancel()
+	<-done
 }
 
 func TestALineThatEndsAgainAndAgainIsGivenUp(t *testing.T) {
