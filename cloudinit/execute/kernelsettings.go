@@ -21,7 +21,7 @@ func sysctl(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	var conf strings.Builder
 	for _, key := range sortedKeys(c.Rancher.Sysctl) {
 		value := oneLine(c.Rancher.Sysctl[key])
-		p, err := sysctlPath(key)
+		p, err := SysctlPath(key)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -41,9 +41,9 @@ func sysctl(_ context.Context, t *Target, c *cloudconfig.Config) error {
 	return errors.Join(errs...)
 }
 
-// sysctlPath is the file of a key: dots part, unless the key has slashes, as
+// SysctlPath is the file of a key: dots part, unless the key has slashes, as
 // sysctl(8) reads it.
-func sysctlPath(key string) (string, error) {
+func SysctlPath(key string) (string, error) {
 	p := key
 	if i := strings.IndexAny(key, "./"); i >= 0 && key[i] == '.' {
 		// net.ipv4.conf.eth0/100.forwarding names the link eth0.100.

@@ -5,13 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"rancheros/cloudconfig"
+	"rancheros/cloudinit/execute"
 	"rancheros/init/root"
 	"rancheros/init/step"
 	"rancheros/paths"
@@ -265,14 +267,18 @@ func hostname(_ context.Context, m *machine) error {
 func sysctl(_ context.Context, m *machine) error {
 	// The engines route between containers and the world.
 	errs := []error{setSysctl("net.ipv4.ip_forward", "1")}
-	for key, value := range m.config.Rancher.Sysctl {
-		errs = append(errs, setSysctl(key, value))
+	settings := m.config.Rancher.Sysctl
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		errs = append(errs, setSysctl(key, settings[key]))
 	}
 	return errors.Join(errs...)
 }
 
 func setSysctl(key, value string) error {
-	path := filepath.Join("/proc/sys", filepath.Clean("/"+strings.ReplaceAll(key, ".", "/")))
+	path, err := execute.SysctlPath(key)
+	if err != nil {
+		return err
+	}
 	if err := os.WriteFile(path, []byte(value), 0); err != nil {
 		return fmt.Errorf("sysctl %s: %w", key, err)
 	}
