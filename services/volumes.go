@@ -70,7 +70,6 @@ func systemVolumes() []string {
 		"/usr/share/ros:/usr/share/ros:ro",
 		"/var/lib/boot2docker:/var/lib/boot2docker",
 		"/var/lib/cloud:/var/lib/cloud",
-		"/var/lib/cloud:/var/lib/cloud",
 		"/var/lib/rancher:/var/lib/rancher",
 		"/var/lib/waagent:/var/lib/waagent",
 		"/var/log:/var/log",
