@@ -65,9 +65,17 @@ func interpolateNode(n *yaml.Node, env Env, service string, done map[*yaml.Node]
 	return &c
 }
 
-// expand replaces $NAME, ${NAME}, ${NAME-default} and ${NAME:-default}; $$ is a
+// maxNesting is how deep a default may name variables that have a default.
+const maxNesting = 8
+
+// expand replaces $NAME, ${NAME}, ${NAME-default}, ${NAME:-default}, and with + in
+// place of - what there is instead of a value; ${NAME?why} is ${NAME}. $$ is a
 // dollar sign, and so is one that starts no name.
 func expand(s string, env Env, service string) string {
+	return expandWithin(s, env, service, maxNesting)
+}
+
+func expandWithin(s string, env Env, service string, depth int) string {
 	if !strings.Contains(s, "$") {
 		return s
 	}
@@ -78,7 +86,7 @@ func expand(s string, env Env, service string) string {
 		if !found {
 			return out.String()
 		}
-		value, rest, ok := variable(after, env, service)
+		value, rest, ok := variable(after, env, service, depth)
 		if !ok {
 			value, rest = "$", after
 		}
@@ -88,7 +96,7 @@ func expand(s string, env Env, service string) string {
 }
 
 // variable reads what follows a dollar sign.
-func variable(s string, env Env, service string) (value, rest string, ok bool) {
+func variable(s string, env Env, service string, depth int) (value, rest string, ok bool) {
 	if strings.HasPrefix(s, "$") {
 		return "$", s[1:], true
 	}
@@ -100,25 +108,47 @@ func variable(s string, env Env, service string) (value, rest string, ok bool) {
 		v, _ := env.lookup(service, s[:n])
 		return v, s[n:], true
 	}
-	inner, rest, closed := strings.Cut(s[1:], "}")
+	inner, rest, closed := braced(s[1:])
 	n := nameLen(inner)
-	if !closed || n == 0 {
+	if !closed || n == 0 || depth == 0 {
 		return "", s, false
 	}
 	v, set := env.lookup(service, inner[:n])
-	switch op := inner[n:]; {
-	case op == "":
+	op, colon := strings.CutPrefix(inner[n:], ":")
+	if colon {
+		set = v != ""
+	}
+	if op == "" {
+		return v, rest, !colon
+	}
+	other := func() string { return expandWithin(op[1:], env, service, depth-1) }
+	switch {
+	case op[0] == '-' && !set, op[0] == '+' && set:
+		return other(), rest, true
+	case op[0] == '+':
+		return "", rest, true
+	case op[0] == '-' || op[0] == '?':
 		return v, rest, true
-	case strings.HasPrefix(op, ":-"):
-		if v == "" {
-			v = op[2:]
+	}
+	return "", s, false
+}
+
+// braced cuts at the brace that closes the one before s.
+func braced(s string) (inner, rest string, closed bool) {
+	open := 1
+	for i := range len(s) {
+		switch {
+		case s[i] == '{' && i > 0 && s[i-1] == '$':
+			open++
+		case s[i] == '}':
+			open--
 		}
-		return v, rest, true
-	case strings.HasPrefix(op, "-"):
-		if !set {
-			v = op[1:]
+		if open == 0 {
+			return s[:i], s[i+1:], true
 		}
-		return v, rest, true
+		if open > maxNesting {
+			break
+		}
 	}
 	return "", s, false
 }

@@ -3,6 +3,7 @@ package services
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -71,8 +72,10 @@ func (p *parser) keys() map[string]setter {
 		"stop_signal": to(&c.StopSignal, str),
 		"stop_grace_period": func(n *yaml.Node) error {
 			d, err := duration(n)
-			seconds := int(d.Seconds())
-			c.StopTimeout = &seconds
+			if err == nil {
+				seconds := int(math.Ceil(d.Seconds())) // 0 would be no grace at all
+				c.StopTimeout = &seconds
+			}
 			return err
 		},
 		"healthcheck": p.healthcheck,

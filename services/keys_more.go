@@ -82,33 +82,37 @@ func (p *parser) ports(n *yaml.Node) error {
 	if n.Kind != yaml.SequenceNode {
 		n = &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{n}}
 	}
+	var errs []error
 	for _, item := range n.Content {
-		if item = resolve(item); item != nil && item.Kind == yaml.MappingNode {
-			m, err := stringMap(item)
-			if err != nil {
-				return err
-			}
-			inner := m["target"]
-			if m["protocol"] != "" {
-				inner += "/" + m["protocol"]
-			}
-			if err := p.port(inner, m["host_ip"], m["published"]); err != nil {
-				return err
-			}
-			continue
-		}
-		spec, err := str(item)
+		errs = append(errs, p.portOf(resolve(item)))
+	}
+	return errors.Join(errs...)
+}
+
+// portOf reads one entry of ports.
+func (p *parser) portOf(n *yaml.Node) error {
+	if n != nil && n.Kind == yaml.MappingNode {
+		m, err := stringMap(n)
 		if err != nil {
 			return err
 		}
-		rest, inner := cutLast(spec, ":")
-		addr, outer := cutLast(rest, ":")
-		if err := p.port(inner, strings.Trim(addr, "[]"), outer); err != nil {
-			return fmt.Errorf("%q: %w", spec, err)
+		inner := m["target"]
+		if m["protocol"] != "" {
+			inner += "/" + m["protocol"]
 		}
-		if !strings.Contains(spec, ":") {
-			p.publish(inner)
-		}
+		return p.port(inner, m["host_ip"], m["published"])
+	}
+	spec, err := str(n)
+	if err != nil {
+		return err
+	}
+	rest, inner := cutLast(spec, ":")
+	addr, outer := cutLast(rest, ":")
+	if err := p.port(inner, strings.Trim(addr, "[]"), outer); err != nil {
+		return fmt.Errorf("%q: %w", spec, err)
+	}
+	if !strings.Contains(spec, ":") {
+		p.publish(inner)
 	}
 	return nil
 }
@@ -170,6 +174,8 @@ func (p *parser) port(inner, addr, outer string) error {
 		p.Config.ExposedPorts[port] = struct{}{}
 		if outer != "" {
 			p.bindPort(port, network.PortBinding{HostIP: ip, HostPort: strconv.Itoa(first + n - int(in.Start()))})
+		} else if ip.IsValid() { // ADDRESS::CONTAINER, a free port there
+			p.bindPort(port, network.PortBinding{HostIP: ip})
 		}
 	}
 	return nil

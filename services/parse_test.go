@@ -89,6 +89,11 @@ func TestEnvironmentIsTakenFromConfig(t *testing.T) {
 		{"list", "  environment: [A, B_*, C, NONE, D=x=y, 'E=']", []string{"A=1", "B_W=7", "B_X=2", "B_Y=3", "C=4", "D=x=y", "E="}},
 		{"map", "  environment: {A: , C: c, N: 5, T: true}", []string{"A=1", "C=c", "N=5", "T=true"}},
 		{"interpolated", "  environment: ['A=${A}-${C}', 'B=${NONE:-z}$$A', 'C=$A$', 'D=${NONE-}', 'E=${bad']", []string{"A=1-4", "B=z$A", "C=1$", "D=", "E=${bad"}},
+		{"defaults in defaults", "  environment: ['A=${NONE:-${A}}', 'B=${NONE-a${NOT:-${C}}z}', 'C=${A:-{}}']", []string{"A=1", "B=a4z", "C=1}"}},
+		{
+			"instead of a value, and demanded", "  environment: ['A=${A:+x}', 'B=${NONE+x}', 'C=${A:?no A}', 'D=${A?}', 'E=${A:=x}']",
+			[]string{"A=x", "B=", "C=1", "D=1", "E=${A:=x}"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, problems := one(t, tt.keys, env)
@@ -125,6 +130,18 @@ services:
 		if !strings.Contains(text, want) {
 			t.Errorf("no problem names %s:\n%s", want, text)
 		}
+	}
+}
+
+func TestABadEntryOfAListCostsNoOther(t *testing.T) {
+	s, problems := one(t, "  net: bridge\n  volumes: [bad, /a:/a, {type: bind}, /b]\n  ports: ['x:y', 80:80, 127.0.0.1::81]\n  stop_grace_period: soon", nil)
+	got, err := json.Marshal([]any{s.Host.Binds, s.Config.Volumes, s.Host.PortBindings, s.Config.StopTimeout})
+	want := `[["/a:/a"],{"/b":{}},{"80/tcp":[{"HostIp":"","HostPort":"80"}],"81/tcp":[{"HostIp":"127.0.0.1","HostPort":""}]},null]`
+	if err != nil || string(got) != want || len(problems) != 3 {
+		t.Errorf("got  %s (%v)\nwant %s\nproblems %v", got, err, want, problems)
+	}
+	if s, _ := one(t, "  stop_grace_period: 500ms", nil); *s.Config.StopTimeout != 1 {
+		t.Errorf("500ms are %d s, want 1", *s.Config.StopTimeout)
 	}
 }
 

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -114,31 +115,37 @@ func (p *parser) volumes(n *yaml.Node) error {
 	if n.Kind != yaml.SequenceNode {
 		return fmt.Errorf("line %d: want a list", n.Line)
 	}
+	var errs []error
 	for _, item := range n.Content {
-		if item = resolve(item); item != nil && item.Kind == yaml.MappingNode {
-			m, err := longVolume(item)
-			if err != nil {
-				return err
-			}
+		errs = append(errs, p.volume(resolve(item)))
+	}
+	return errors.Join(errs...)
+}
+
+// volume reads one entry of volumes.
+func (p *parser) volume(n *yaml.Node) error {
+	if n != nil && n.Kind == yaml.MappingNode {
+		m, err := longVolume(n)
+		if err == nil {
 			p.Host.Mounts = append(p.Host.Mounts, m)
-			continue
 		}
-		s, err := str(item)
-		if err != nil {
-			return err
+		return err
+	}
+	s, err := str(n)
+	if err != nil {
+		return err
+	}
+	source, target, two := strings.Cut(s, ":")
+	switch {
+	case !two && strings.HasPrefix(s, "/"):
+		if p.Config.Volumes == nil {
+			p.Config.Volumes = map[string]struct{}{}
 		}
-		source, target, two := strings.Cut(s, ":")
-		switch {
-		case !two && strings.HasPrefix(s, "/"):
-			if p.Config.Volumes == nil {
-				p.Config.Volumes = map[string]struct{}{}
-			}
-			p.Config.Volumes[s] = struct{}{}
-		case !two || source == "" || !strings.HasPrefix(target, "/"):
-			return fmt.Errorf("line %d: %q: write /source:/target, name:/target or /target", item.Line, s)
-		default:
-			p.Host.Binds = append(p.Host.Binds, s)
-		}
+		p.Config.Volumes[s] = struct{}{}
+	case !two || source == "" || !strings.HasPrefix(target, "/"):
+		return fmt.Errorf("line %d: %q: write /source:/target, name:/target or /target", n.Line, s)
+	default:
+		p.Host.Binds = append(p.Host.Binds, s)
 	}
 	return nil
 }
