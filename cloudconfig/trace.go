@@ -1,6 +1,7 @@
 package cloudconfig
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -303,15 +304,32 @@ func clone(n *yaml.Node) *yaml.Node {
 	return &c
 }
 
-// Value is a tree as plain Go values, with text as keys, for JSON.
-func Value(n *yaml.Node) (any, error) {
+// GetValue is what GetShown returns as plain Go values, for JSON. What the config
+// takes as text is text, and so is what a reader of JSON would see otherwise than
+// it was written: 0644, 1e3, a day.
+func (tr *Trace) GetValue(path string, private bool) (any, error) {
+	n, err := tr.GetShown(path, private)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := resolvePath(path, tr.merged)
+	if err != nil {
+		return nil, err
+	}
+	return value(n, typeAt(steps))
+}
+
+func value(n *yaml.Node, t reflect.Type) (any, error) {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	switch {
 	case n == nil:
 		return nil, nil
 	case n.Kind == yaml.SequenceNode:
 		list := make([]any, 0, len(n.Content))
 		for _, item := range n.Content {
-			v, err := Value(item)
+			v, err := value(item, elem(t))
 			if err != nil {
 				return nil, err
 			}
@@ -321,7 +339,7 @@ func Value(n *yaml.Node) (any, error) {
 	case n.Kind == yaml.MappingNode:
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			v, err := Value(n.Content[i+1])
+			v, err := value(n.Content[i+1], typeBelow(t, n.Content[i].Value))
 			if err != nil {
 				return nil, err
 			}
@@ -330,6 +348,21 @@ func Value(n *yaml.Node) (any, error) {
 		return m, nil
 	}
 	var v any
-	err := n.Decode(&v)
-	return v, err
+	if err := n.Decode(&v); err != nil {
+		return nil, err
+	}
+	isText := t != nil && t.Kind() == reflect.String
+	switch v.(type) {
+	case nil, string:
+		return v, nil
+	case bool:
+		if !isText {
+			return v, nil
+		}
+	default:
+		if b, err := json.Marshal(v); err == nil && string(b) == n.Value && !isText {
+			return v, nil
+		}
+	}
+	return n.Value, nil
 }

@@ -1,6 +1,7 @@
 package cloudconfig
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,36 @@ func TestALongLineStaysOneLine(t *testing.T) {
 	for what, text := range map[string]string{"the file": string(file), "export": string(exported), "get": got} {
 		if !strings.Contains(text, "- "+key+"\n") {
 			t.Errorf("%s has the key in pieces:\n%s", what, text)
+		}
+	}
+}
+
+func TestJSONHasWhatWasWritten(t *testing.T) {
+	root := machine(t, map[string]string{paths.LocalConfig: `
+users: [{name: a, uid: 1001, expiredate: 2032-09-01, no_create_home: true}]
+write_files: [{path: /a, permissions: 0644}]
+bootcmd: [[sleep, 010, 1e3, 5]]
+rancher: {environment: {A: 5, B: 1_000, C: true, D: .inf}, ssh: {port: 22}, services: {s: {a: 1.10, b: 1.5, c: ~}}}
+`})
+	_, tr, err := Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"users":               `[{"expiredate":"2032-09-01","name":"a","no_create_home":true,"uid":1001}]`,
+		"write_files":         `[{"path":"/a","permissions":"0644"}]`,
+		"bootcmd":             `[["sleep","010","1e3",5]]`,
+		"rancher.environment": `{"A":"5","B":"1_000","C":"true","D":".inf"}`,
+		"rancher.ssh":         `{"port":22}`,
+		"rancher.services.s":  `{"a":"1.10","b":1.5,"c":null}`,
+	} {
+		v, err := tr.GetValue(key, false)
+		if err != nil {
+			t.Errorf("%s: %v", key, err)
+			continue
+		}
+		if got, err := json.Marshal(v); err != nil || string(got) != want {
+			t.Errorf("%s = %s (%v), want %s", key, got, err, want)
 		}
 	}
 }

@@ -107,11 +107,7 @@ does not exist is an error.
 				return err
 			}
 			if output == "json" {
-				n, err := tr.GetShown(args[0], private)
-				if err != nil {
-					return err
-				}
-				v, err := cloudconfig.Value(n)
+				v, err := tr.GetValue(args[0], private)
 				if err != nil {
 					return err
 				}
@@ -233,12 +229,8 @@ star marks what is in force.
 			if err != nil {
 				return err
 			}
-			n, err := tr.GetShown(args[0], false)
-			if err != nil {
-				return err
-			}
 			if output == "json" {
-				v, err := cloudconfig.Value(n)
+				v, err := tr.GetValue(args[0], false)
 				if err != nil {
 					return err
 				}
