@@ -22,16 +22,13 @@ import (
 
 // Options are what the merged config says of the console.
 type Options struct {
-	Hostname string
-	Version  string
+	Version string
 	// SSHDaemon says whether sshd runs; SSHListen may be empty.
 	SSHDaemon bool
 	SSHPort   int
 	SSHListen string
 	// HostKeys are rancher.ssh.keys: type -> private key, type-pub -> public.
 	HostKeys map[string]string
-	// PasswordAuth lets sshd take passwords (ssh_pwauth); off by default.
-	PasswordAuth bool
 	// Autologin lists terminals.
 	Autologin []string
 	// Password is that of user rancher, from the kernel command line. It is
@@ -200,12 +197,8 @@ func sshdConfig(_ context.Context, o *Options) error {
 	for _, k := range keys {
 		fmt.Fprintf(&b, "HostKey %s\n", k)
 	}
-	password := "no"
-	if o.PasswordAuth {
-		password = "yes"
-	}
-	fmt.Fprintf(&b, "PasswordAuthentication %s\n", password)
-	b.WriteString("KbdInteractiveAuthentication no\nPermitEmptyPasswords no\nPermitRootLogin no\nUsePAM no\n" +
+	// ssh_pwauth is a drop-in; see cloudinit/execute.
+	b.WriteString("PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitEmptyPasswords no\nPermitRootLogin no\nUsePAM no\n" +
 		"UseDNS no\nClientAliveInterval 180\nPrintMotd no\nAcceptEnv LANG LC_*\nSubsystem sftp internal-sftp\n")
 	if err := os.MkdirAll("/etc/ssh/sshd_config.d", 0o755); err != nil {
 		return err
