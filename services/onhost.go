@@ -35,11 +35,15 @@ func runOnHost(ctx context.Context, s *Service, log string) error {
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		return err
 	}
-	out, err := os.Create(log)
+	// Programs print what is not for everybody.
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
+	if err := out.Chmod(0o640); err != nil { // of an older log
+		return err
+	}
 	cmd := exec.CommandContext(ctx, path)
 	cmd.Args, cmd.Dir, cmd.Stdout, cmd.Stderr = argv, "/", out, out
 	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin", "HOME=/root"}, s.Config.Env...)

@@ -307,8 +307,17 @@ func TestOnHostNeedsNoContainer(t *testing.T) {
 	}
 	all[0].Config.Env = []string{"GREETING=hello"}
 	log := filepath.Join(t.TempDir(), "boot", "aa.log")
+	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(log, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if err := runOnHost(t.Context(), &all[0], log); err == nil || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("runOnHost() = %v, want exit status 3", err)
+	}
+	if st, err := os.Stat(log); err != nil || st.Mode().Perm() != 0o640 {
+		t.Errorf("mode of the log = %v (%v), want 0640: what programs print is not for all", st.Mode(), err)
 	}
 	if text, err := os.ReadFile(log); err != nil || string(text) != "hello\n" {
 		t.Errorf("log = %q, %v", text, err)
