@@ -59,21 +59,22 @@ func addLine(file, name, line string) error {
 	return errors.Join(err, f.Close())
 }
 
-// makeHome makes a home once; what the user did with it stays.
+// makeHome makes a home once; what the user did with it stays. It appears whole:
+// a half one would be taken for the user's.
 func makeHome(home string, id int) error {
 	if _, err := os.Stat(home); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		return fmt.Errorf("make home: %w", err)
-	}
+	half := filepath.Join(filepath.Dir(home), "."+filepath.Base(home)+".new")
+	errs := []error{os.RemoveAll(half), os.MkdirAll(half, 0o755)}
 	for _, f := range []string{".bashrc", ".profile"} {
 		if b, err := os.ReadFile("/etc/skel/" + f); err == nil {
-			path := filepath.Join(home, f)
-			if err := errors.Join(os.WriteFile(path, b, 0o644), os.Chown(path, id, id)); err != nil {
-				return fmt.Errorf("make home: %w", err)
-			}
+			path := filepath.Join(half, f)
+			errs = append(errs, os.WriteFile(path, b, 0o644), os.Chown(path, id, id))
 		}
 	}
-	return os.Chown(home, id, id)
+	if err := errors.Join(append(errs, os.Chown(half, id, id))...); err != nil {
+		return fmt.Errorf("make home: %w", err)
+	}
+	return os.Rename(half, home)
 }
