@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -42,17 +41,18 @@ the file is created if it is absent, and kept. Ctrl-A X ends QEMU.`,
 		Example: `  ros-image run
   ros-image run --user-data my.yml --disk state.qcow2 --mem 2048
   ros-image run --datasource ec2`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		Args:    cobra.NoArgs,
+		PreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnv(cmd) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.out, "out", "out", "folder of the built image")
 	f.StringVar(&o.cache, "cache", ".cache", "folder of packages and tools")
 	f.StringVar(&o.userData, "user-data", os.Getenv("USER_DATA"), "file with user-data instead of the built-in one")
 	f.StringVar(&o.cloud, "datasource", env("DATASOURCE", "nocloud"), "where the machine believes to be: "+strings.Join(qemu.Clouds(), ", "))
-	f.IntVar(&o.m.Memory, "mem", number("MEM", 1024), "memory in MiB")
-	f.IntVar(&o.m.CPUs, "cpus", number("CPUS", 2), "virtual processors")
-	f.IntVar(&o.m.SSHPort, "ssh-port", number("SSH_PORT", 2222), "port on this machine for ssh")
+	f.IntVar(&o.m.Memory, "mem", 1024, "memory in MiB")
+	f.IntVar(&o.m.CPUs, "cpus", 2, "virtual processors")
+	f.IntVar(&o.m.SSHPort, "ssh-port", 2222, "port on this machine for ssh")
 	f.StringVar(&o.m.Disk, "disk", os.Getenv("DISK"), "file of the state disk, raw or .qcow2")
 	f.StringVar(&o.m.Append, "append", os.Getenv("APPEND"), "more kernel parameters")
 	f.BoolVar(&o.print, "print", false, "print QEMU's command line instead of starting it")
@@ -66,11 +66,19 @@ func env(name, otherwise string) string {
 	return otherwise
 }
 
-func number(name string, otherwise int) int {
-	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
-		return n
+// fromEnv takes numbers out of make's variables, where no flag says one.
+func fromEnv(cmd *cobra.Command) error {
+	f := cmd.Flags()
+	for flag, name := range map[string]string{"mem": "MEM", "cpus": "CPUS", "ssh-port": "SSH_PORT"} {
+		v := os.Getenv(name)
+		if v == "" || f.Changed(flag) {
+			continue
+		}
+		if err := f.Set(flag, v); err != nil {
+			return fmt.Errorf("%s=%s: want a number, as in %s=%s", name, v, name, f.Lookup(flag).DefValue)
+		}
 	}
-	return otherwise
+	return nil
 }
 
 func (o *runOptions) run(ctx context.Context) error {
