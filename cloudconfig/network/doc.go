@@ -54,8 +54,7 @@ func (r *reader) parse(doc []byte) (value, bool) {
 	if bytes.IndexByte(doc, '\t') >= 0 && json.Valid(doc) {
 		doc = bytes.ReplaceAll(doc, []byte("\t"), []byte(" "))
 	}
-	var n yaml.Node
-	err := yaml.NewDecoder(bytes.NewReader(doc)).Decode(&n)
+	n, _, err := yamlerr.Read(doc)
 	if errors.Is(err, io.EOF) {
 		return fail("the document is empty")
 	}
@@ -63,7 +62,7 @@ func (r *reader) parse(doc []byte) (value, bool) {
 		line, column, message := yamlerr.Split(err)
 		return fail("not YAML: line %d, column %d: %s", line, column, message)
 	}
-	if !r.plain(&n, 0) {
+	if !r.plain(n, 0) {
 		return fail("the document is nested or repeats itself too much")
 	}
 	if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {

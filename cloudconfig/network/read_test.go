@@ -333,7 +333,7 @@ ethernets:
 bonds:
   b: {interfaces: [a], parameters: {gratuitious-arp: 3, all-members-active: true, packets-per-member: 2}}
 bridges:
-  c: {parameters: {aging-time: 9}}
+  c: {parameters: {aging-time: 9}}# glued
 `))
 	if HasErrors(problems) || len(cfg.Links) != 3 {
 		t.Fatalf("FromV1V2() = %+v, %v", cfg, problems)
