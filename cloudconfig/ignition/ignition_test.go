@@ -139,6 +139,21 @@ func TestParseSaysInCloudConfigWhatItCan(t *testing.T) {
 	}
 }
 
+func TestUsersAndGroupsWithoutANameAreNamedByTheirPlace(t *testing.T) {
+	im, err := parse(t, `{"ignition":{"version":"3.3.0"},"passwd":{"users":[{"name":"a"},{}],"groups":[{}]}}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(im.Users) != 1 || len(im.Groups) != 0 || len(im.Problems) != 2 {
+		t.Fatalf("users %v, groups %v, problems %v", im.Users, im.Groups, im.Problems)
+	}
+	for i, at := range []string{"$.passwd.users.1", "$.passwd.groups.0"} {
+		if p := im.Problems[i]; p.At != at || !p.Fatal {
+			t.Errorf("problem %d = %+v, want one at %s", i, p, at)
+		}
+	}
+}
+
 func TestVersion2IsReadAsVersion3(t *testing.T) {
 	im, err := parse(t, `{"ignition":{"version":"2.2.0"},
 		"passwd":{"users":[{"name":"a","create":{"uid":1500,"groups":["docker"]}}]},

@@ -1,8 +1,14 @@
 package ignition
 
+import "fmt"
+
 // passwd takes over users and groups.
 func (im *Import) passwd(c config) {
-	for _, u := range c.Passwd.Users {
+	for i, u := range c.Passwd.Users {
+		if u.Name == "" {
+			im.problem(fmt.Sprintf("$.passwd.users.%d", i), "the user has no name and is left out")
+			continue
+		}
 		next := User{
 			Name: u.Name, Remove: u.ShouldExist != nil && !*u.ShouldExist, UID: u.UID, Gecos: str(u.Gecos), HomeDir: str(u.HomeDir),
 			NoCreateHome: is(u.NoCreateHome), NoUserGroup: is(u.NoUserGroup), NoLogInit: is(u.NoLogInit), System: is(u.System),
@@ -16,7 +22,11 @@ func (im *Import) passwd(c config) {
 		}
 		im.Users = append(im.Users, next)
 	}
-	for _, g := range c.Passwd.Groups {
+	for i, g := range c.Passwd.Groups {
+		if g.Name == "" {
+			im.problem(fmt.Sprintf("$.passwd.groups.%d", i), "the group has no name and is left out")
+			continue
+		}
 		im.Groups = append(im.Groups, Group{
 			Name: g.Name, Remove: g.ShouldExist != nil && !*g.ShouldExist, GID: g.Gid, PasswordHash: g.PasswordHash, System: is(g.System),
 		})
