@@ -28,10 +28,23 @@ func Read(data []byte) (first, second *yaml.Node, err error) {
 		}
 		data = slices.Insert(slices.Clone(data), at, ' ')
 	}
-	if e, ok := errors.AsType[*yaml.LoadError](err); ok && e.Mark.Line == 0 {
-		e.Mark.Line, e.Mark.Column = unreadable(data)
+	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
+		place(e, data)
 	}
 	return first, second, err
+}
+
+// place says where to look: the library knows no place of what is no text, and
+// only the end of the document of what was never closed.
+func place(e *yaml.LoadError, data []byte) {
+	if e.Mark.Line == 0 {
+		e.Mark.Line, e.Mark.Column = unreadable(data)
+	}
+	lines := 1 + bytes.Count(bytes.TrimRight(data, "\r\n\t "), []byte("\n"))
+	if what := open[e.ContextMsg]; what != "" && e.Mark.Line > lines {
+		e.Mark, e.ContextMsg = e.ContextMark, ""
+		e.Message = what + " that begins here is not closed"
+	}
 }
 
 func read(data []byte) (first, second *yaml.Node, err error) {

@@ -18,7 +18,7 @@ func TestReadTakesACommentThatIsGluedToAValue(t *testing.T) {
 	if len(m) != 8 || m[5].Value != "f" || m[7].Value != "#h" || m[7].Line != 5 {
 		t.Errorf("read %d nodes, the last %+v", len(m), m[len(m)-1])
 	}
-	if _, _, err := yamlerr.Read([]byte("a: ''#b\nc: [\n")); err == nil || !strings.Contains(err.Error(), "did not find") {
+	if _, _, err := yamlerr.Read([]byte("a: ''#b\nc: [\n")); err == nil || !strings.Contains(err.Error(), "line 3") {
 		t.Errorf("the error behind a glued comment is %v", err)
 	}
 	if _, _, err := yamlerr.Read([]byte(strings.Repeat("- ''#b\n", 1000))); err == nil {

@@ -9,11 +9,11 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// open are the places in which a missing end is noticed far below the start.
+// open are what a missing end is noticed of far below its start.
 var open = map[string]string{
-	"while parsing a flow sequence":  "the list that begins at",
-	"while parsing a flow mapping":   "the mapping that begins at",
-	"while scanning a quoted scalar": "the quoted text that begins at",
+	"while parsing a flow sequence":  "the list",
+	"while parsing a flow mapping":   "the mapping",
+	"while scanning a quoted scalar": "the quoted text",
 }
 
 // Split returns line and column, counted from 1, and the message without them.
@@ -37,7 +37,7 @@ func Split(err error) (line, column int, message string) {
 	}
 	message = one.Message
 	if begin := one.ContextMark; begin.Line > 0 && open[one.ContextMsg] != "" {
-		message += fmt.Sprintf(" of %s line %d, column %d", open[one.ContextMsg], begin.Line, begin.Column)
+		message += fmt.Sprintf(" of %s that begins at line %d, column %d", open[one.ContextMsg], begin.Line, begin.Column)
 	}
 	return one.Mark.Line, one.Mark.Column, message
 }

@@ -111,9 +111,10 @@ func TestBrokenUserDataLeavesAReachableMachine(t *testing.T) {
 	if err == nil {
 		t.Errorf("validate finds nothing: %s", out)
 	}
-	if !strings.Contains(out, ":2:") && !strings.Contains(out, ":3:") {
-		t.Errorf("validate names no line:\n%s", out)
+	if !strings.Contains(out, ":2:11: the list that begins here is not closed") {
+		t.Errorf("validate does not name the place:\n%s", out)
 	}
+	v.Says("sudo dmesg", "2:11: the list that begins here is not closed")
 }
 
 func TestUnknownKeyIsNamedWithItsLine(t *testing.T) {
